@@ -1,0 +1,363 @@
+"""Everything that Toolwire raises.
+
+    ToolwireError
+    ├── UsageError                 this program uses Toolwire wrongly; nothing was sent
+    │   ├── DefinitionError        a tool, a service or an envelope that cannot be
+    │   └── ConfigurationError     settings, keys or the registry
+    │       └── KeyRefused         a key that must not be used
+    ├── Unverified                 bytes that do not prove who wrote them
+    ├── BadEnvelope                verified bytes that are not the envelope that was signed (in `sealing`)
+    ├── CallFailed                 a call or a job that did not give its result
+    │   ├── Undelivered            told here, by the broker or its absence
+    │   │   ├── NoSuchServer       nothing is bound for that server
+    │   │   ├── NoReplica          its queue is there, nobody serves it
+    │   │   ├── QueueFull          the broker refused the message
+    │   │   ├── BrokerAway         no broker could be reached
+    │   │   └── AccessDenied       the broker's permissions forbid it
+    │   ├── DeadlineExceeded       no answer in time
+    │   │   ├── AnswerNotVerified  answers came, none could be verified
+    │   │   ├── NotAccepted        a submission was not answered in time
+    │   │   └── JobNotOver         the wait for a job ended before the job did
+    │   ├── ResultMismatch         the verified result is not what the caller's contract states
+    │   ├── RemoteError            the service's own signed refusal: one class for each code, below
+    │   ├── JobFailed              the job ended in `error`
+    │   └── JobCancelled           the job ended in `cancelled`
+    └── ToolError                  raised by a tool, for its caller to see
+
+A local error says what to do in its text. A remote one carries the coded `WireError` that the service
+signed; its text never holds an exception's text or an echo of what was sent.
+"""
+
+import copyreg
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from toolwire.contracts.names import Count
+
+
+class Code(StrEnum):
+    """The closed set of codes in a signed error. Each line says what the caller can do."""
+
+    INVALID_ENVELOPE = "invalid_envelope"
+    """The envelope breaks its model; mend the client."""
+    UNSUPPORTED_VERSION = "unsupported_version"
+    """The service does not speak this `v`; `data.supported` lists what it speaks."""
+    FORBIDDEN = "forbidden"
+    """The key that signed does not belong to `client_id`."""
+    WRONG_SERVER = "wrong_server"
+    """The envelope is for another server than the one whose queue it reached."""
+    WRONG_DESTINATION = "wrong_destination"
+    """The routing key names another tool than the envelope."""
+    REQUEST_ID_CONFLICT = "request_id_conflict"
+    """The request id was used for something else; take a new one."""
+    CLOCK_SKEW = "clock_skew"
+    """`ts_ms` lies in the service's future; set the clock."""
+    EXPIRED = "expired"
+    """The deadline had passed when the request was looked at."""
+    TTL_TOO_LONG = "ttl_too_long"
+    """The deadline is at or before `ts_ms`, or further off than this client may ask for."""
+    RATE_LIMITED = "rate_limited"
+    """Too many requests from this client; try again after `retry_after_ms`."""
+    OVERLOADED = "overloaded"
+    """The replica has no free place; try again after `retry_after_ms`."""
+    UNAVAILABLE = "unavailable"
+    """The service cannot reach its store or is stopping; try again."""
+    TOOL_NOT_AVAILABLE = "tool_not_available"
+    """There is no such tool, or it is not allowed: one answer for both."""
+    TOOL_CHANGED = "tool_changed"
+    """The tool's definition is not the one that `tool_rev` pins; read the catalogue again."""
+    INVALID_ARGS = "invalid_args"
+    """The arguments do not fit; `fields` says which and why."""
+    TOOL_ERROR = "tool_error"
+    """The tool said no: `reason`, `message` and `data` are its own."""
+    INTERNAL = "internal"
+    """The tool or the service broke; `data.error_id` stands in the operator's log."""
+    RESULT_INVALID = "result_invalid"
+    """The tool returned what its own contract forbids."""
+    RESULT_TOO_LARGE = "result_too_large"
+    """The result is over the size that a message may have."""
+    DEADLINE_EXCEEDED = "deadline_exceeded"
+    """The deadline passed before the tool was done."""
+    CANCELLED = "cancelled"
+    """The job was cancelled."""
+    INTERRUPTED = "interrupted"
+    """The replica was lost in the middle and the tool may not run twice: it may have run in part."""
+    JOB_NOT_FOUND = "job_not_found"
+    """This client has no such job; another client's job looks the same."""
+
+
+RETRYABLE = frozenset({Code.RATE_LIMITED, Code.OVERLOADED, Code.UNAVAILABLE})
+"""Refusals of one attempt: the same request may be sent again, and none of them is ever recorded."""
+
+
+class FieldError(BaseModel):
+    """One argument or envelope field that does not fit."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    path: Annotated[str, Field(max_length=200)]
+    """A JSON Pointer (RFC 6901) into the arguments, such as `/numbers/0`; empty for the whole."""
+    type: Annotated[str, Field(max_length=64)]
+    """pydantic's name of the rule, such as `too_short`."""
+    message: Annotated[str, Field(max_length=500)]
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class WireError(BaseModel):
+    """The `error` of a signed response, of an event and of a job snapshot."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+    code: Annotated[Code, Field(strict=False)]
+    message: Annotated[str, Field(max_length=2000)]
+    retryable: bool
+    retry_after_ms: Count | None = None
+    fields: Annotated[tuple[FieldError, ...], Field(strict=False, max_length=10)] | None = None
+    reason: Annotated[str, Field(max_length=128)] | None = None
+    data: dict[str, JsonValue] | None = None
+
+
+class ToolwireError(Exception):
+    """The root of everything that Toolwire raises."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Copies and pickles keep text and attributes; Exception's own way would call __init__ with the text.
+        return copyreg.__newobj__, (type(self), *self.args), vars(self)  # type: ignore[attr-defined]  # typeshed has no name for it
+
+
+class UsageError(ToolwireError):
+    """This program uses Toolwire in a way that cannot work; nothing was sent."""
+
+
+class DefinitionError(UsageError):
+    """A tool, a service or an envelope that cannot be."""
+
+
+class ConfigurationError(UsageError):
+    """Settings, key files or the registry are missing or wrong."""
+
+
+class KeyRefused(ConfigurationError):
+    """A key that must not be used: too short, of small order, badly encoded, or readable by others."""
+
+
+class Unverified(ToolwireError):
+    """Bytes that do not prove who wrote them. `reason` is one word for counters and the junk queue."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class CallFailed(ToolwireError):
+    """A call or a job that did not give its result."""
+
+
+class Undelivered(CallFailed):
+    """The broker did not take the request, or nobody is there to serve it."""
+
+
+class NoSuchServer(Undelivered):
+    """No queue is bound for the server on this broker and virtual host."""
+
+    def __init__(self, server_id: str) -> None:
+        super().__init__(
+            f"no server {server_id!r} on this broker: nothing is bound for it. Check the name and the "
+            "virtual host in the broker URL, and that the service was started there at least once."
+        )
+        self.server_id = server_id
+
+
+class NoReplica(Undelivered):
+    """The server's queue is there, but no replica consumes from it."""
+
+    def __init__(self, server_id: str) -> None:
+        super().__init__(
+            f"no replica of {server_id!r} is running. Start one; the request stays in the queue and may "
+            "still run before its deadline."
+        )
+        self.server_id = server_id
+
+
+class QueueFull(Undelivered):
+    """The broker refused the request: the server's queue is full or has no leader."""
+
+    def __init__(self, server_id: str) -> None:
+        super().__init__(
+            f"the broker refused the request to {server_id!r}: its queue is full or without a leader. "
+            "Nothing was queued; try again later or add replicas."
+        )
+        self.server_id = server_id
+
+
+class BrokerAway(Undelivered):
+    """No broker could be reached in time."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(
+            f"no broker could be reached: {detail}. Check the broker URL and that RabbitMQ is up."
+        )
+
+
+class AccessDenied(Undelivered):
+    """The broker's permissions forbid this client to publish there."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(f"the broker's permissions forbid it: {detail}. Ask its operator for write access.")
+
+
+class DeadlineExceeded(CallFailed):
+    """No answer came by the deadline."""
+
+    def __init__(self, request_id: str | None, text: str | None = None) -> None:
+        super().__init__(
+            text
+            or f"no answer to request {request_id!r} came by the deadline. It may have run; sending the same "
+            "request id again is safe and gives the stored answer."
+        )
+        self.request_id = request_id
+
+
+class AnswerNotVerified(DeadlineExceeded):
+    """Messages came during the wait, but not one could be verified, and the deadline passed."""
+
+    def __init__(self, request_id: str, reasons: tuple[str, ...]) -> None:
+        super().__init__(
+            request_id,
+            f"what came while request {request_id!r} waited could not be verified ({', '.join(reasons)}), "
+            "and the deadline passed. Check that the registry pins this server's current public key.",
+        )
+        self.reasons = reasons
+
+
+class NotAccepted(DeadlineExceeded):
+    """A submission was not answered in time; the job may come to be all the same."""
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__(
+            request_id,
+            f"request {request_id!r} was not accepted in time. It may be later: submitting the same again "
+            "under the same request id finds the job, and starts nothing twice.",
+        )
+
+
+class JobNotOver(DeadlineExceeded):
+    """The wait for a job's end is over, the job is not."""
+
+    def __init__(self, job_id: str, request_id: str | None) -> None:
+        super().__init__(
+            request_id, f"job {job_id} was not over in time. It goes on: the same job id finds it later."
+        )
+        self.job_id = job_id
+
+
+class ResultMismatch(CallFailed):
+    """A verified result that is not what the caller said to expect. `fields` says where, without values."""
+
+    def __init__(self, tool: str, detail: str, fields: tuple[FieldError, ...] = ()) -> None:
+        told = "; ".join([detail, *map(str, fields)])
+        super().__init__(
+            f"the result of {tool!r} is not what was expected of it: {told}. Compare the caller's contract "
+            "with the server's catalogue (`list_tools`)."
+        )
+        self.tool = tool
+        self.fields = fields
+
+
+class JobFailed(CallFailed):
+    """A job ended in `error`. `code`, `reason` and `data` are the service's signed words."""
+
+    def __init__(self, job_id: str, error: WireError) -> None:
+        super().__init__(f"job {job_id} failed: {describe(error)}")
+        self.job_id = job_id
+        self.error = error
+        self.code = error.code
+        self.reason = error.reason
+        self.data = error.data
+
+
+class JobCancelled(CallFailed):
+    """A job ended in `cancelled`."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"job {job_id} was cancelled")
+        self.job_id = job_id
+
+
+class ToolError(ToolwireError):
+    """Raised by a tool to tell its caller something: a reason for programs, a message for people.
+
+    `reason` is at most 128 characters, `message` at most 2,000, `data` any JSON object; all three reach
+    the caller as they are. Any other exception reaches the caller only as an opaque id.
+    """
+
+    def __init__(self, reason: str, message: str = "", data: dict[str, Any] | None = None) -> None:
+        super().__init__(message or reason)
+        self.reason = reason[:128]
+        self.message = (message or reason)[:2000]
+        self.data = data
+
+
+class RemoteError(CallFailed):
+    """A signed refusal by the service. Catch this one, or the class of one code."""
+
+    code: ClassVar[Code]
+    _classes: ClassVar[dict[Code, type["RemoteError"]]] = {}
+
+    def __init__(self, error: WireError) -> None:
+        super().__init__(describe(error))
+        self.error = error
+        self.message = error.message
+        self.retryable = error.retryable
+        self.retry_after_ms = error.retry_after_ms
+        self.fields = error.fields or ()
+        self.reason = error.reason
+        self.data = error.data
+
+    def __init_subclass__(cls, code: Code, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        if code in RemoteError._classes:
+            raise TypeError(f"{code} has a class already: {RemoteError._classes[code].__name__}")
+        cls.code = code
+        RemoteError._classes[code] = cls
+
+    @staticmethod
+    def of(error: WireError) -> "RemoteError":
+        """The exception for a signed error."""
+        return RemoteError._classes[error.code](error)
+
+
+def describe(error: WireError) -> str:
+    """One line for a signed error: the code, the message, the fields that did not fit."""
+    return "; ".join([f"{error.code}: {error.message}", *map(str, error.fields or ())])
+
+
+# fmt: off
+class InvalidEnvelope(RemoteError, code=Code.INVALID_ENVELOPE): ...
+class UnsupportedVersion(RemoteError, code=Code.UNSUPPORTED_VERSION): ...
+class Forbidden(RemoteError, code=Code.FORBIDDEN): ...
+class WrongServer(RemoteError, code=Code.WRONG_SERVER): ...
+class WrongDestination(RemoteError, code=Code.WRONG_DESTINATION): ...
+class RequestIdConflict(RemoteError, code=Code.REQUEST_ID_CONFLICT): ...
+class ClockSkew(RemoteError, code=Code.CLOCK_SKEW): ...
+class Expired(RemoteError, code=Code.EXPIRED): ...
+class TtlTooLong(RemoteError, code=Code.TTL_TOO_LONG): ...
+class RateLimited(RemoteError, code=Code.RATE_LIMITED): ...
+class Overloaded(RemoteError, code=Code.OVERLOADED): ...
+class Unavailable(RemoteError, code=Code.UNAVAILABLE): ...
+class ToolNotAvailable(RemoteError, code=Code.TOOL_NOT_AVAILABLE): ...
+class ToolChanged(RemoteError, code=Code.TOOL_CHANGED): ...
+class InvalidArguments(RemoteError, code=Code.INVALID_ARGS): ...
+class ToolFailed(RemoteError, code=Code.TOOL_ERROR): ...
+class InternalError(RemoteError, code=Code.INTERNAL): ...
+class ResultInvalid(RemoteError, code=Code.RESULT_INVALID): ...
+class ResultTooLarge(RemoteError, code=Code.RESULT_TOO_LARGE): ...
+class RemoteDeadlineExceeded(RemoteError, code=Code.DEADLINE_EXCEEDED): ...
+class RemoteCancelled(RemoteError, code=Code.CANCELLED): ...
+class Interrupted(RemoteError, code=Code.INTERRUPTED): ...
+class JobNotFound(RemoteError, code=Code.JOB_NOT_FOUND): ...
+# fmt: on

@@ -1,0 +1,179 @@
+"""Keys: what signs, what verifies, and what a key id stands for.
+
+The key names the algorithm. A message only names a key; the owner, the algorithm and the times between
+which the key is good are configuration (promise P3).
+"""
+
+import hmac
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from toolwire.contracts.encoding import base64url, from_base64url
+from toolwire.contracts.errors import KeyRefused
+from toolwire.contracts.names import KID_PATTERN, MAX_SAFE_INTEGER
+
+Algorithm = Literal["Ed25519", "HS256"]
+"""Names of RFC 9864 and RFC 7518."""
+
+MIN_SECRET_BYTES = 32
+PUBLIC_KEY_BYTES = 32
+
+_FIELD_PRIME = 2**255 - 19
+_SMALL_ORDER_Y = frozenset(
+    {
+        0,
+        1,
+        _FIELD_PRIME - 1,
+        0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7,
+        0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826,
+    }
+)
+"""The y coordinates of the eight points of small order on edwards25519.
+
+With one of them as public key there are signatures that verify for any message, and `cryptography`
+accepts them.
+"""
+
+
+class Signer(Protocol):
+    """Makes signatures with one key."""
+
+    @property
+    def kid(self) -> str: ...
+    def sign(self, message: bytes) -> str: ...
+
+
+class Verifier(Protocol):
+    """Checks signatures against one key."""
+
+    @property
+    def algorithm(self) -> Algorithm: ...
+    def verify(self, message: bytes, signature: str) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ed25519Signer:
+    """Signs with an Ed25519 private key (RFC 8032)."""
+
+    kid: str
+    private: Ed25519PrivateKey = field(repr=False)
+
+    def __post_init__(self) -> None:
+        _check_kid(self.kid)
+
+    def sign(self, message: bytes) -> str:
+        """The signature, as base64url of 64 bytes."""
+        return base64url(self.private.sign(message))
+
+    def public_bytes(self) -> bytes:
+        """The 32 bytes that others verify with."""
+        return self.private.public_key().public_bytes_raw()
+
+
+@dataclass(frozen=True, slots=True)
+class Ed25519Verifier:
+    """Verifies with an Ed25519 public key; make it with `ed25519_verifier`, which refuses weak ones."""
+
+    public: Ed25519PublicKey
+
+    @property
+    def algorithm(self) -> Algorithm:
+        return "Ed25519"
+
+    def verify(self, message: bytes, signature: str) -> bool:
+        """Whether `signature` is this key's over `message`, in its one canonical spelling."""
+        try:
+            self.public.verify(from_base64url(signature), message)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class HmacKey:
+    """Signs and verifies with HMAC-SHA256 under a secret that exactly one client and one server share."""
+
+    kid: str
+    secret: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        _check_kid(self.kid)
+        if len(self.secret) < MIN_SECRET_BYTES:
+            raise KeyRefused(
+                f"the secret of key {self.kid!r} has {len(self.secret)} bytes; HMAC-SHA256 needs at least "
+                f"{MIN_SECRET_BYTES}. Make a new one."
+            )
+
+    @property
+    def algorithm(self) -> Algorithm:
+        return "HS256"
+
+    def sign(self, message: bytes) -> str:
+        """The tag, as base64url of 32 bytes."""
+        return base64url(hmac.digest(self.secret, message, "sha256"))
+
+    def verify(self, message: bytes, signature: str) -> bool:
+        """Whether `signature` is the tag of `message`: encoded values compared as bytes, in constant time."""
+        return hmac.compare_digest(self.sign(message).encode(), signature.encode())
+
+
+def ed25519_verifier(public: bytes, kid: str) -> Ed25519Verifier:
+    """A verifier for 32 raw public bytes. `KeyRefused` for a wrong length, a bad encoding or small order."""
+    if len(public) != PUBLIC_KEY_BYTES:
+        raise KeyRefused(f"public key {kid!r} has {len(public)} bytes; Ed25519 has {PUBLIC_KEY_BYTES}")
+    y = int.from_bytes(public, "little") & (1 << 255) - 1
+    if y >= _FIELD_PRIME or y in _SMALL_ORDER_Y:
+        raise KeyRefused(f"public key {kid!r} is of small order or badly encoded: it would verify forgeries")
+    return Ed25519Verifier(Ed25519PublicKey.from_public_bytes(public))
+
+
+def _check_kid(kid: str) -> None:
+    if re.fullmatch(KID_PATTERN, kid) is None:
+        raise KeyRefused(f"the key id {kid!r} must match {KID_PATTERN}")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What a key id stands for: whose messages it verifies, how, and when."""
+
+    kid: str
+    owner: str
+    """The client or server that signs with it."""
+    verifier: Verifier
+    not_before_ms: int = 0
+    not_after_ms: int = MAX_SAFE_INTEGER
+    revoked: bool = False
+
+    def __post_init__(self) -> None:
+        _check_kid(self.kid)
+
+    def refusal(self, now_ms: int) -> str | None:
+        """Why the key is not good at this time, in one word, or None."""
+        if self.revoked:
+            return "revoked_key"
+        if not self.not_before_ms <= now_ms <= self.not_after_ms:
+            return "key_out_of_date"
+        return None
+
+
+class Keyring:
+    """The keys that one party accepts, by id. A look-up is exact; nothing in a message adds to it."""
+
+    def __init__(self, keys: Iterable[Key]) -> None:
+        self._keys: dict[str, Key] = {}
+        for key in keys:
+            if key.kid in self._keys:
+                raise KeyRefused(f"the key id {key.kid!r} is used twice; every key needs its own")
+            self._keys[key.kid] = key
+
+    def find(self, kid: str) -> Key | None:
+        """The key of that id, good or not."""
+        return self._keys.get(kid)
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._keys.values())

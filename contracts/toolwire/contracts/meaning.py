@@ -1,0 +1,20 @@
+"""What a request means: the digest that tells a duplicate from a conflict."""
+
+import hashlib
+
+from toolwire.contracts.encoding import base64url, canonical
+from toolwire.contracts.envelopes import Request
+
+
+def meaning(request: Request) -> str:
+    """base64url of SHA-256 over what stays the same when a client tries again."""
+    text = canonical(
+        {
+            "server_id": request.server_id,
+            "tool": request.tool,
+            "args": request.args,
+            "tool_rev": request.tool_rev,
+            "deadline_ms": request.deadline_ms,
+        }
+    )
+    return base64url(hashlib.sha256(text.encode()).digest())

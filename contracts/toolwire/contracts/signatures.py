@@ -1,0 +1,185 @@
+"""A plain typed function, or one pydantic model, as the strict contract of a tool's arguments."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, get_type_hints
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PydanticUndefinedAnnotation,
+    PydanticUserError,
+    TypeAdapter,
+    create_model,
+)
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticSerializationError, SchemaError, to_jsonable_python
+
+from toolwire.contracts.encoding import NotJson, canonical, sendable
+from toolwire.contracts.envelopes import Arguments
+from toolwire.contracts.errors import DefinitionError
+
+_STRICT = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+_NOT_A_TYPE = (PydanticUserError, PydanticUndefinedAnnotation, SchemaError, TypeError)
+"""What pydantic raises for a type that it cannot validate."""
+
+_FIRST = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+class Signature:
+    """The arguments and the result of one tool.
+
+    `model` validates the arguments; `whole` is true where the function takes that one model instead of named
+    parameters; `returns` validates and writes the result.
+    """
+
+    def __init__(
+        self, model: type[BaseModel], returns: TypeAdapter[Any], *, names: tuple[str, ...], whole: bool
+    ) -> None:
+        self.model = model
+        self.returns = returns
+        self.whole = whole
+        self._names = names
+
+    @classmethod
+    def of(cls, function: Callable[..., Any], *, takes_context: bool) -> "Signature":
+        """The contract that a function's annotations state. `DefinitionError` says what is missing."""
+        where = f"tool function {getattr(function, '__qualname__', function)!r}"
+        hints = _hints(function, where)
+        parameters = list(inspect.signature(function).parameters.values())
+        if takes_context:
+            if not parameters or parameters[0].kind not in _FIRST:
+                raise DefinitionError(f"{where} must take its context as first parameter")
+            parameters = parameters[1:]
+        for parameter in parameters:
+            _check(parameter, hints, where)
+        if "return" not in hints:
+            raise DefinitionError(
+                f"{where} needs a return annotation (None is one): results are validated too"
+            )
+        names = tuple(parameter.name for parameter in parameters)
+        whole = _only_model(parameters, hints)
+        model = whole or _model(function.__name__, parameters, hints, where)
+        _adapter(model, where)
+        return cls(model, _adapter(hints["return"], where), names=names, whole=whole is not None)
+
+    @classmethod
+    def of_models(cls, args: type[BaseModel], returns: Any) -> "Signature":
+        """The contract of a tool that is known by its models alone."""
+        return cls(args, _adapter(returns, f"the result {returns!r}"), names=(), whole=True)
+
+    def encode(self, positional: tuple[Any, ...], named: Mapping[str, Any]) -> Arguments:
+        """Python arguments as JSON ones, not validated yet.
+
+        `DefinitionError` where they cannot be passed or have no JSON form.
+        """
+        if (model := self._one_model(positional, named)) is not None:
+            return jsonable_arguments(model)
+        if len(positional) > len(self._names):
+            raise DefinitionError(
+                f"{len(positional)} positional arguments given, the tool takes {len(self._names)}"
+            )
+        arguments = dict(zip(self._names, positional, strict=False))
+        if twice := arguments.keys() & named.keys():
+            raise DefinitionError(f"argument {min(twice)!r} is given twice, by position and by name")
+        return jsonable_arguments({**arguments, **named})
+
+    def _one_model(self, positional: tuple[Any, ...], named: Mapping[str, Any]) -> BaseModel | None:
+        """The model, where it was given as the whole of the arguments: alone, or as its parameter."""
+        if not self.whole or len(positional) + len(named) != 1:
+            return None
+        if positional:
+            return positional[0] if isinstance(positional[0], BaseModel) else None
+        [(name, value)] = named.items()
+        return value if name in self._names and isinstance(value, self.model) else None
+
+    def decode(self, args: Arguments) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """JSON arguments as those of the function, validated strictly: no conversions, no unknown names.
+
+        Raises pydantic's `ValidationError` where they do not fit.
+        """
+        text = canonical(args).encode()
+        model = self.model.model_validate_json(text, strict=True, extra="forbid")
+        if self.whole:
+            return (model,), {}
+        return (), {name: getattr(model, _field(name)) for name in self._names}
+
+
+def jsonable_arguments(arguments: Mapping[str, Any] | BaseModel) -> Arguments:
+    """Arguments as a JSON object. `DefinitionError` where something in them has no JSON form."""
+    try:
+        value = to_jsonable_python(arguments, by_alias=True, inf_nan_mode="constants")
+        sendable(value)
+    except (PydanticSerializationError, NotJson) as error:
+        raise DefinitionError(f"the arguments cannot be sent as JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise DefinitionError("arguments travel by name: give a mapping or a model with named fields")
+    return value  # pyright: ignore[reportUnknownVariableType] - checked to be a JSON object
+
+
+def _hints(function: Callable[..., Any], where: str) -> dict[str, Any]:
+    try:
+        return get_type_hints(function, include_extras=True)
+    except (NameError, AttributeError, SyntaxError, TypeError) as error:
+        raise DefinitionError(
+            f"{where}: its annotations cannot be resolved ({error}); define their names at module level"
+        ) from error
+
+
+def _check(parameter: inspect.Parameter, hints: Mapping[str, Any], where: str) -> None:
+    if parameter.kind not in _NAMED or parameter.name not in hints:
+        raise DefinitionError(
+            f"{where}: parameter {parameter.name!r} needs a plain name and a type annotation; "
+            "arguments travel by name and are validated by type"
+        )
+    if isinstance(parameter.default, FieldInfo):
+        raise DefinitionError(
+            f"{where}: parameter {parameter.name!r} has Field(…) as its default, which a plain call would "
+            "pass on; write Annotated[type, Field(…)]"
+        )
+
+
+def _only_model(parameters: list[inspect.Parameter], hints: Mapping[str, Any]) -> type[BaseModel] | None:
+    """The model, where the function takes exactly one parameter: a pydantic model without default."""
+    if len(parameters) != 1 or parameters[0].default is not inspect.Parameter.empty:
+        return None
+    hint = hints[parameters[0].name]
+    return hint if inspect.isclass(hint) and issubclass(hint, BaseModel) else None
+
+
+def _model(
+    name: str, parameters: list[inspect.Parameter], hints: Mapping[str, Any], where: str
+) -> type[BaseModel]:
+    fields: dict[str, Any] = {
+        parameter.name: (hints[parameter.name], _default(parameter)) for parameter in parameters
+    }
+    try:
+        return create_model(
+            f"{name}_arguments", __config__=_STRICT, **{_field(key): value for key, value in fields.items()}
+        )
+    except _NOT_A_TYPE as error:
+        raise DefinitionError(f"{where}: its parameters make no pydantic model: {error}") from error
+
+
+def _default(parameter: inspect.Parameter) -> Any:
+    alias = parameter.name
+    if parameter.default is inspect.Parameter.empty:
+        return Field(alias=alias, validation_alias=alias, serialization_alias=alias)
+    return Field(default=parameter.default, alias=alias, validation_alias=alias, serialization_alias=alias)
+
+
+def _field(name: str) -> str:
+    """The model's own name for a parameter, which may be called `copy`. The alias is what travels."""
+    return f"p_{name}"
+
+
+def _adapter(hint: Any, where: str) -> TypeAdapter[Any]:
+    try:
+        adapter: TypeAdapter[Any] = TypeAdapter(hint)
+        # A model may still wait for a name that never comes: better told now than by the first call.
+        adapter.rebuild(raise_errors=True)
+    except _NOT_A_TYPE as error:
+        raise DefinitionError(f"{where}: pydantic cannot validate {hint!r}: {error}") from error
+    return adapter
