@@ -1,0 +1,23 @@
+"""A message on its way out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from toolwire.broker.topology import Route
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One message: persistent, `application/jsonl`, without a priority.
+
+    `message_id` is unique among what is in flight and stays over retries. `mandatory` asks the broker
+    to return what no queue is bound for.
+    """
+
+    route: Route
+    body: bytes
+    type: str
+    message_id: str
+    mandatory: bool = True
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

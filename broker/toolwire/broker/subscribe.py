@@ -1,0 +1,146 @@
+"""One subscription, kept alive on one connection after another."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aio_pika.abc import AbstractConnection
+from aiormq import Channel as RawChannel
+from aiormq.abc import DeliveredMessage
+from aiormq.exceptions import ChannelAccessRefused, ChannelLockedResource
+from pamqp.commands import Basic
+
+from toolwire.broker.declare import declare
+from toolwire.broker.delivery import Delivery, received
+from toolwire.broker.errors import AccessDenied, BrokerError
+from toolwire.broker.link import LINK_ERRORS, backoff, close_channel, is_cancelled, on_loss, raw_channel
+from toolwire.broker.topology import Queue
+
+log = logging.getLogger("toolwire.broker")
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """What to consume.
+
+    `queue` is called for every channel, so that it can give a fresh name. `handler` is a plain function,
+    called in the order of arrival; what takes time it starts as a task of its own, because aiormq
+    cancels its callbacks when the channel is lost. A handler that raises costs its message: it is
+    rejected without requeueing. `prefetch`: how many may be un-acked. `acks=False`: the broker counts a
+    message as handled when it is sent.
+    """
+
+    queue: Callable[[], Queue]
+    prefetch: int
+    handler: Callable[[Delivery], None]
+    acks: bool = True
+
+
+class Keeper:
+    """Keeps one subscription consuming, or paused, as wanted."""
+
+    def __init__(
+        self,
+        subscription: Subscription,
+        changed: Callable[[], None],
+        failed: Callable[[BrokerError], None],
+    ) -> None:
+        self.consuming: str | None = None
+        """The name of the queue, while it is consumed."""
+        self._subscription = subscription
+        self._changed = changed
+        self._failed = failed
+        self._wanted = True
+        self._stirred = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def want(self, *, consuming: bool) -> None:
+        """Consume, or pause."""
+        self._wanted = consuming
+        self._stirred.set()
+
+    async def idle(self) -> None:
+        """Wait until the subscription is not consuming."""
+        await self._idle.wait()
+
+    async def keep(self, connection: AbstractConnection) -> None:
+        """Consume on `connection`, on one channel after another, until cancelled."""
+        for pause in backoff():
+            try:
+                await self._hold_channel(connection, self._subscription.queue())
+            except BrokerError as error:
+                log.error("%s", error)  # noqa: TRY400 - the text says it all
+                self._failed(error)
+            except LINK_ERRORS as error:
+                log.warning("consuming: %s: %s", type(error).__name__, error)
+            except asyncio.CancelledError:
+                if is_cancelled():
+                    raise
+            finally:
+                self._note(None)
+            await asyncio.sleep(pause)
+
+    async def _hold_channel(self, connection: AbstractConnection, queue: Queue) -> None:
+        """Consume `queue` on one channel. Returns when it is lost or the broker cancels the consumer."""
+        await declare(connection, [queue], exchanges=False)
+        channel = await connection.channel(publisher_confirms=False)
+        try:
+            if self._subscription.acks:
+                await channel.set_qos(prefetch_count=self._subscription.prefetch)
+            await self._follow(await raw_channel(channel), queue)
+        except (ChannelAccessRefused, ChannelLockedResource) as error:
+            raise AccessDenied(f"queue {queue.name} cannot be consumed: {error}") from error
+        finally:
+            if not is_cancelled():  # else the connection is closed next, and the channel with it
+                await close_channel(channel)
+
+    async def _follow(self, raw: RawChannel, queue: Queue) -> None:
+        """Do what is wanted, whenever something has changed."""
+        cancelled_tags: set[str | None] = set()
+
+        def cancelled(frame: Basic.Cancel) -> None:
+            cancelled_tags.add(frame.consumer_tag)
+            self._stirred.set()
+
+        raw.on_consumer_cancel_callbacks.add(cancelled)
+        on_loss(raw, self._stirred.set)
+        tag: str | None = None
+        while not raw.is_closed and tag not in cancelled_tags:
+            self._stirred.clear()
+            if self._wanted and tag is None:
+                tag = await self._consume(raw, queue)
+                self._note(queue.name)
+            elif not self._wanted and tag is not None:
+                await raw.basic_cancel(tag)
+                tag = None
+                self._note(None)
+            await self._stirred.wait()
+
+    async def _consume(self, raw: RawChannel, queue: Queue) -> str | None:
+        answer = await raw.basic_consume(
+            queue.name,
+            self._received,
+            no_ack=not self._subscription.acks,
+            exclusive=queue.exclusive_consumer,
+        )
+        return answer.consumer_tag
+
+    async def _received(self, message: DeliveredMessage) -> None:
+        delivery = received(message, acks=self._subscription.acks)
+        try:
+            self._subscription.handler(delivery)
+        except Exception:
+            log.exception("the handler of %s failed: the message is given up", delivery.exchange)
+            await delivery.reject(requeue=False)
+
+    def _note(self, consuming: str | None) -> None:
+        if consuming == self.consuming:
+            return
+        self.consuming = consuming
+        if consuming is None:
+            self._idle.set()
+        else:
+            self._idle.clear()
+        self._changed()
