@@ -10,9 +10,10 @@ from typing import Any, cast
 import jiter
 
 MAX_NESTING = 160
-"""How deep an argument or a result may nest; what is left of the parser's 200 is for the envelope."""
+"""How deep an argument or a result may nest; what is left of the parser's limit is for the envelope."""
 
-_HEADROOM = 200 - MAX_NESTING
+_PARSER_NESTING = 201
+_HEADROOM = _PARSER_NESTING - MAX_NESTING
 
 _SHAPE = bytes.maketrans(b"123456789E", b"000000000e")
 _LONG_EXPONENT = b"0e000"
@@ -54,7 +55,7 @@ def sendable(value: object) -> str:
 def parse(data: bytes) -> object:
     """The value of one JSON text, read strictly.
 
-    Refused with `NotJson` besides malformed text: duplicate keys, NaN and infinities, 200 containers in each
+    Refused with `NotJson` besides malformed text: duplicate keys, NaN and infinities, 202 containers in each
     other, and numbers that are finite on the wire and infinite in a double, written as 1e400 or as an integer
     of 400 digits. Smaller integers stay exact.
     """

@@ -18,6 +18,7 @@
     │   │   ├── AnswerNotVerified  answers came, none could be verified
     │   │   ├── NotAccepted        a submission was not answered in time
     │   │   └── JobNotOver         the wait for a job ended before the job did
+    │   ├── ClientClosed           the client was closed during the wait
     │   ├── ResultMismatch         the verified result is not what the caller's contract states
     │   ├── RemoteError            the service's own signed refusal: one class for each code, below
     │   ├── JobFailed              the job ended in `error`
@@ -253,6 +254,16 @@ class JobNotOver(DeadlineExceeded):
             request_id, f"job {job_id} was not over in time. It goes on: the same job id finds it later."
         )
         self.job_id = job_id
+
+
+class ClientClosed(CallFailed):
+    """The client was closed before the answer came."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the client was closed before the answer came. What was sent may run; keep the client open until "
+            "its calls are over."
+        )
 
 
 class ResultMismatch(CallFailed):

@@ -14,9 +14,9 @@ from pydantic import (
     create_model,
 )
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticSerializationError, SchemaError, to_jsonable_python
+from pydantic_core import SchemaError, to_jsonable_python
 
-from toolwire.contracts.encoding import NotJson, canonical, sendable
+from toolwire.contracts.encoding import canonical, sendable
 from toolwire.contracts.envelopes import Arguments
 from toolwire.contracts.errors import DefinitionError
 
@@ -112,7 +112,7 @@ def jsonable_arguments(arguments: Mapping[str, Any] | BaseModel) -> Arguments:
     try:
         value = to_jsonable_python(arguments, by_alias=True, inf_nan_mode="constants")
         sendable(value)
-    except (PydanticSerializationError, NotJson) as error:
+    except ValueError as error:  # of pydantic's, of NotJson's and of bytes that are no text
         raise DefinitionError(f"the arguments cannot be sent as JSON: {error}") from error
     if not isinstance(value, dict):
         raise DefinitionError("arguments travel by name: give a mapping or a model with named fields")
