@@ -1,0 +1,259 @@
+#!/usr/bin/env python3
+"""Sets the repository up and runs one of its targets: `python3 bootstrap.py demo`, `test`, and so on.
+
+Does what comes before anything is installed, so it needs the standard library alone. It starts on any Python
+from 3.6 on, looks for one that is new enough, and goes on in that.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+STAMP = VENV / "toolwire-stamp"  # what was installed last, or UNFINISHED while that goes on
+UNFINISHED = "unfinished"
+
+OLDEST = (3, 11)
+EXTRAS = ".[service,cli,testing]"
+MISSING = 3  # exit code: this machine lacks something, and the message says what to type
+
+TARGETS = {
+    "demo": "show the whole system at work, on a broker that it finds or starts",
+    "test": "run every test, on a broker that it finds or starts",
+    "unit": "run the tests that need no broker",
+    "lint": "check style, types and layers",
+    "types": "check types alone",
+    "help": "show this",
+}
+TYPES = (("mypy",), ("pyright",))
+LINT = (("ruff", "check"), ("ruff", "format", "--check"), *TYPES, ("lint-imports",))
+
+
+def main() -> int:
+    target = sys.argv[1] if len(sys.argv) > 1 else "help"
+    if target not in TARGETS or target == "help":
+        return show_targets(asked=target == "help")
+    os.chdir(ROOT)
+    go_on_in_a_newer_python()
+    install()
+    if target == "demo":
+        return demo()
+    if target == "test":
+        return test()
+    if target == "unit":
+        return become("pytest", "tests/unit", *sys.argv[2:])
+    return check(TYPES if target == "types" else LINT)
+
+
+def show_targets(*, asked: bool) -> int:
+    print("python3 bootstrap.py TARGET, or make TARGET:")
+    for name, description in TARGETS.items():
+        print(f"  {name:6} {description}")
+    print("What follows `test` and `unit` goes to pytest: python3 bootstrap.py unit -k sealing")
+    return 0 if asked else 2
+
+
+# --- the targets ---
+
+
+def demo() -> int:
+    kind = find_broker("demo") or install_rabbitmq()
+    return become("python", "-m", "toolwire.cli.demo", "--broker", kind) if kind else MISSING
+
+
+def test() -> int:
+    kind = find_broker("tests") or install_rabbitmq()
+    if kind:
+        os.environ["TOOLWIRE_TEST_BROKER"] = kind
+        return become("pytest", *sys.argv[2:])
+    subprocess.call([tool("pytest"), "tests/unit"])
+    say("FAILED: only the unit tests ran, because there is no broker; what to do is said above")
+    return MISSING
+
+
+def check(commands: "tuple[tuple[str, ...], ...]") -> int:
+    """Run every check, also after one has failed, and name those that did."""
+    failed = [" ".join(name) for name in commands if subprocess.call([tool(name[0]), *name[1:]])]
+    if failed:
+        say("FAILED: " + ", ".join(failed))
+    return 1 if failed else 0
+
+
+def become(name: str, *arguments: str) -> NoReturn:
+    """Go on as that tool, so that signals and exit codes are its own."""
+    sys.stdout.flush()
+    os.execv(tool(name), [tool(name), *arguments])
+
+
+def tool(name: str) -> str:
+    return str(VENV / "bin" / name)
+
+
+# --- Python ---
+
+
+def go_on_in_a_newer_python() -> None:
+    """Start again in a Python that is new enough, if this one is not."""
+    if sys.version_info >= OLDEST:
+        return
+    for python in other_pythons():
+        if is_new_enough(python):
+            sys.stdout.flush()
+            os.execv(python, [python, *sys.argv])
+    this, oldest = sys.version.split()[0], ".".join(map(str, OLDEST))
+    say(f"this is Python {this}. Toolwire needs {oldest} or newer, and none was found on PATH,")
+    say("in ~/.pyenv/versions, in /usr/local/bin or among uv's. Install one, for example with")
+    say(f"    sudo apt-get install python{oldest} python{oldest}-venv     or     uv python install 3.13")
+    raise SystemExit(MISSING)
+
+
+def other_pythons() -> "list[str]":
+    names = ("python3.13", "python3.12", "python3.11", "python3.14", "python3")
+    on_path = [str(shutil.which(name)) for name in names if shutil.which(name)]
+    patterns = (
+        (Path.home() / ".pyenv/versions", "3.*/bin/python3"),
+        (Path.home() / ".local/share/uv/python", "cpython-3*/bin/python3"),
+        (Path("/usr/local/bin"), "python3.1?"),
+        (Path("/opt/homebrew/bin"), "python3.1?"),
+    )
+    return on_path + [str(found) for folder, pattern in patterns for found in sorted(folder.glob(pattern))]
+
+
+def is_new_enough(python: str) -> bool:
+    """Ask it, whatever its name is: pyenv's shims also stand for versions that are switched off."""
+    return succeeds(python, "-c", f"import sys; sys.exit(sys.version_info < {OLDEST})")
+
+
+# --- the virtual environment ---
+
+
+def install() -> None:
+    """Bring .venv up to what pyproject.toml asks for; at once where that is done already."""
+    with Path(__file__).open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # `make test` and `make demo` started together take turns
+        if stamp() == wanted() and Path(tool("python")).exists():
+            return
+        say("installing into .venv (half a minute, the first time)")
+        if not can_be_kept():
+            make_venv()
+        STAMP.write_text(UNFINISHED)
+        pip = (tool("python"), "-m", "pip", "install", "--quiet")
+        quietly(*pip, "--upgrade", "pip>=25.1")  # the first that knows dependency groups
+        quietly(*pip, "--editable", EXTRAS, "--group", "dev")
+        STAMP.write_text(wanted())
+
+
+def wanted() -> str:
+    """Say what an up-to-date .venv was made from. A moved folder counts: scripts hold absolute paths."""
+    return f"{hashlib.sha256((ROOT / 'pyproject.toml').read_bytes()).hexdigest()} {EXTRAS} in {ROOT}"
+
+
+def stamp() -> str:
+    return STAMP.read_text() if STAMP.exists() else ""
+
+
+def can_be_kept() -> bool:
+    """Tell whether .venv works and stands where it was made; what an interrupted run left is not trusted."""
+    if stamp() and not stamp().endswith(f" in {ROOT}"):
+        return False
+    python = tool("python")
+    return Path(python).exists() and is_new_enough(python) and succeeds(python, "-m", "pip", "--version")
+
+
+def make_venv() -> None:
+    """Make .venv anew with whatever can: the standard library, uv, virtualenv, or Debian's python3-venv."""
+    shutil.rmtree(VENV, ignore_errors=True)
+    python, uv = sys.executable, shutil.which("uv")
+    if succeeds(python, "-c", "import ensurepip, venv"):
+        quietly(python, "-m", "venv", str(VENV))
+    elif uv:
+        quietly(uv, "venv", "--seed", "--python", python, str(VENV))
+    elif succeeds(python, "-m", "virtualenv", "--version"):
+        quietly(python, "-m", "virtualenv", str(VENV))
+    elif apt_install("python{}.{}-venv".format(*sys.version_info), "this Python cannot make a .venv"):
+        quietly(python, "-m", "venv", str(VENV))
+    else:
+        raise SystemExit(MISSING)
+
+
+# --- the broker ---
+
+
+def find_broker(purpose: str) -> str:
+    """Return the kind of broker to use; an empty text where there is none, and then it was said why."""
+    command = [tool("python"), "-m", "toolwire.testing.find_broker", purpose]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
+    if done.returncode not in (0, MISSING):
+        raise SystemExit(done.returncode)  # it broke, which says nothing of brokers
+    return done.stdout.decode().strip()
+
+
+def install_rabbitmq() -> str:
+    """Install the system's RabbitMQ if that can be done; return the kind of broker that it makes."""
+    asked_for_another = os.environ.get("TOOLWIRE_TEST_BROKER", "node") != "node"
+    if asked_for_another or os.environ.get("TOOLWIRE_BROKER_URL"):
+        return ""
+    had_erlang = shutil.which("epmd")
+    if not apt_install("rabbitmq-server", "there is no RabbitMQ"):
+        return ""
+    # Nobody asked for that broker, and it listens on every interface. Toolwire's own nodes keep to 127.0.0.1.
+    say("the package may have started a broker on all interfaces: stopping it and switching it off")
+    if Path("/run/systemd/system").is_dir():
+        quietly("systemctl", "disable", "--now", "rabbitmq-server")
+        if not had_erlang:
+            succeeds("systemctl", "disable", "--now", "epmd.socket", "epmd.service")
+    elif Path("/etc/init.d/rabbitmq-server").exists():
+        quietly("/etc/init.d/rabbitmq-server", "stop")
+        quietly("update-rc.d", "rabbitmq-server", "disable")
+        if not had_erlang:
+            succeeds("epmd", "-kill")
+    return "node"
+
+
+# --- commands ---
+
+
+def apt_install(package: str, why: str) -> bool:
+    """Install a Debian package as root, saying so first; else print what to type and return False."""
+    if not shutil.which("apt-get"):
+        say(f"{why}. Install {package} with your system's package manager, and try again")
+        return False
+    if os.geteuid() != 0:
+        say(f"{why}. Type this, and try again:\n    sudo apt-get install {package}")
+        return False
+    say(f"{why}: installing Debian's package {package} (apt-get install)")
+    os.environ["DEBIAN_FRONTEND"] = "noninteractive"
+    quietly("apt-get", "update")
+    options = ("--yes", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300")
+    quietly("apt-get", "install", *options, package)
+    return True
+
+
+def succeeds(*command: str) -> bool:
+    return subprocess.call(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
+
+
+def quietly(*command: str) -> None:
+    """Run a command; show its output, and stop, only when it fails."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    if done.returncode == 0:
+        return
+    if stamp() == UNFINISHED:
+        STAMP.unlink()  # pip ended by itself, so .venv is whole and the next try can go on from here
+    say(f"{' '.join(command)} failed with exit code {done.returncode}:")
+    print(done.stdout.decode(errors="replace"), flush=True)
+    raise SystemExit(1)
+
+
+def say(text: str) -> None:
+    print("toolwire: " + text, flush=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

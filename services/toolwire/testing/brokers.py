@@ -1,0 +1,99 @@
+"""A running RabbitMQ for tests: the one at a given URL, one in a container, or a private node."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from toolwire.broker.node import PrivateNode
+from toolwire.testing.greeting import broker_version
+from toolwire.testing.management import Management
+
+Kind = Literal["url", "container", "node"]
+
+DESCRIPTIONS: dict[Kind, str] = {
+    "url": "at the given URL",
+    "container": "in a container",
+    "node": "private node",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """A RabbitMQ that is up.
+
+    `url` is `amqp://user:password@host:port/virtual-host`. `management` is None where virtual hosts cannot be
+    created. `version` is None where the broker does not tell it.
+    """
+
+    url: str
+    kind: Kind
+    version: str | None
+    management: Management | None
+
+    def __str__(self) -> str:
+        return f"RabbitMQ {self.version or '(version unknown)'}, {DESCRIPTIONS[self.kind]}"
+
+    @contextmanager
+    def virtual_host(self) -> Generator[str]:
+        """Give the URL of a fresh virtual host, and delete it with all that is in it at the end of the block.
+
+        Without the management API it is the broker's own URL: tests use unique names anyway.
+        """
+        if self.management is None:
+            yield self.url
+            return
+        name = f"toolwire-test-{secrets.token_hex(6)}"
+        self.management.create_virtual_host(name)
+        try:
+            yield with_virtual_host(self.url, name)
+        finally:
+            self.management.delete_virtual_host(name)
+
+
+@contextmanager
+def running_broker(kind: Kind) -> Generator[Broker]:
+    """Run a broker of that kind until the block ends; one at a URL runs already and is only looked at.
+
+    Raises OSError when nothing answers at the URL, ContainerUnavailable and NodeError as their names say.
+    """
+    match kind:
+        case "url":
+            url = os.environ["TOOLWIRE_BROKER_URL"]
+            yield _look(kind, url, _management_beside(url))
+        case "container":
+            # Imported here: docker and requests take a third of a second, which unit tests need not wait for.
+            from toolwire.testing.containers import container_broker, image_name
+
+            with container_broker(image_name()) as container:
+                yield _look(kind, container.url, container.management_url)
+        case "node":
+            with PrivateNode(management=True) as node:
+                credentials = f"{node.user}:{node.password}"
+                yield _look(kind, node.url, f"http://{credentials}@127.0.0.1:{node.management_port}")
+
+
+def with_virtual_host(url: str, name: str) -> str:
+    """Return the broker's URL with `name` for its virtual host."""
+    return urlunsplit(urlsplit(url)._replace(path="/" + quote(name, safe="")))
+
+
+def _look(kind: Kind, url: str, management_url: str) -> Broker:
+    management = Management(management_url)
+    return Broker(
+        url=url,
+        kind=kind,
+        version=broker_version(url),
+        management=management if management.may_administer() else None,
+    )
+
+
+def _management_beside(url: str) -> str:
+    """Guess the management API of a broker at `url`: the same host and user, the usual port."""
+    credentials, _, _ = urlsplit(url).netloc.rpartition("@")
+    return f"http://{credentials + '@' if credentials else ''}{urlsplit(url).hostname or '127.0.0.1'}:15672"

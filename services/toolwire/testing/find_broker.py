@@ -1,0 +1,96 @@
+"""Which kind of broker this machine can offer: `python -m toolwire.testing.find_broker tests|demo` prints it.
+
+Tests prefer a container, because it is the newest RabbitMQ and leaves nothing behind. The demo prefers an
+installed RabbitMQ, which is up sooner. A broker that TOOLWIRE_BROKER_URL names comes first for both.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import get_args
+from urllib.parse import urlsplit
+
+from toolwire.broker.node import PrivateNode
+from toolwire.testing.brokers import Kind
+from toolwire.testing.greeting import broker_version
+
+FOR_TESTS: tuple[Kind, ...] = ("url", "container", "node")
+FOR_DEMO: tuple[Kind, ...] = ("url", "node", "container")
+NO_BROKER = 3  # the exit code of every "this machine lacks something, and here is what to type"
+
+
+class NoBroker(Exception):
+    """No broker can be had on this machine; the message lists what was looked for."""
+
+
+def find_broker(order: Sequence[Kind]) -> Kind:
+    """Return the first kind of broker that can be had, and pull the container's image where that is missing.
+
+    What somebody asked for ends the search: TOOLWIRE_TEST_BROKER names a kind, TOOLWIRE_BROKER_URL a broker.
+    Raises NoBroker.
+    """
+    missing: list[str] = []
+    for kind in _asked_for() or order:
+        reason = _why_not(kind)
+        if reason is None:
+            return kind
+        missing.append(reason)
+    raise NoBroker("no RabbitMQ to be had: " + "; ".join(missing))
+
+
+def _asked_for() -> list[Kind]:
+    name = os.environ.get("TOOLWIRE_TEST_BROKER")
+    if not name:
+        return ["url"] if os.environ.get("TOOLWIRE_BROKER_URL") else []
+    kinds: tuple[Kind, ...] = get_args(Kind)
+    if name not in kinds:
+        raise NoBroker(f"TOOLWIRE_TEST_BROKER is {name!r}; it may be one of {', '.join(kinds)}")
+    return [kind for kind in kinds if kind == name]
+
+
+def _why_not(kind: Kind) -> str | None:
+    match kind:
+        case "url":
+            return _why_no_answer()
+        case "container":
+            return _why_no_container()
+        case "node":
+            return None if PrivateNode.installed() else "no rabbitmq-server is installed"
+
+
+def _why_no_answer() -> str | None:
+    url = os.environ.get("TOOLWIRE_BROKER_URL")
+    if not url:
+        return "TOOLWIRE_BROKER_URL is not set"
+    try:
+        broker_version(url)
+    except OSError as error:
+        # Without the name and the password, which have no place in a log.
+        return f"nothing speaks AMQP at {urlsplit(url).hostname}, which TOOLWIRE_BROKER_URL names ({error})"
+    return None
+
+
+def _why_no_container() -> str | None:
+    from toolwire.testing.containers import ContainerUnavailable, image_name, prepare_image
+
+    try:
+        prepare_image(image_name())
+    except ContainerUnavailable as error:
+        return str(error)
+    return None
+
+
+def main() -> int:
+    """Print the kind of broker for `tests` or `demo`, or say what is missing and return NO_BROKER."""
+    try:
+        print(find_broker(FOR_DEMO if sys.argv[1:] == ["demo"] else FOR_TESTS))
+    except NoBroker as error:
+        print(f"toolwire: {error}", file=sys.stderr)
+        return NO_BROKER
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,103 @@
+"""What tests get: the broker, a virtual host of their own, a clean environment, and a guard against leaks."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import inspect
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import pytest_asyncio
+
+if TYPE_CHECKING:
+    from toolwire.testing.brokers import Broker, Kind
+
+NEEDS_BROKER = ("broker", "adversity", "tutorial")
+SETTLE_WITHIN = 1.0  # seconds that a task which is ending already may take to end
+
+TESTS = Path(__file__).parent
+BROKER = pytest.StashKey["Broker"]()
+
+
+# --- which tests need a broker ---
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need a broker, by their folder, and run the others first: they tell sooner."""
+    for item in items:
+        if item.path.relative_to(TESTS).parts[0] in NEEDS_BROKER:
+            item.add_marker("broker")
+    items.sort(key=lambda item: item.get_closest_marker("broker") is not None)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say which broker the tests ran on."""
+    broker = config.stash.get(BROKER, None)
+    if broker is not None:
+        terminalreporter.write_line(f"broker: {broker}")
+
+
+# --- the broker ---
+
+
+@pytest.fixture(scope="session")
+def broker(pytestconfig: pytest.Config) -> Iterator[Broker]:
+    """Run one broker for the whole run. Without one every test that needs it fails; none is skipped."""
+    # Imported here: `make unit` needs no broker, and starts sooner without what finds one.
+    from toolwire.testing.brokers import running_broker
+    from toolwire.testing.find_broker import FOR_TESTS, find_broker
+
+    kind: Kind = find_broker(FOR_TESTS)
+    with running_broker(kind) as running:
+        pytestconfig.stash[BROKER] = running
+        yield running
+
+
+@pytest.fixture
+def broker_url(broker: Broker) -> str:
+    """Return the URL of the broker's own virtual host, which all tests share."""
+    return broker.url
+
+
+@pytest.fixture
+def vhost_url(broker: Broker) -> Iterator[str]:
+    """Give the URL of a virtual host that is this test's alone."""
+    with broker.virtual_host() as url:
+        yield url
+
+
+# --- hygiene ---
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Hide the developer's own settings, and keep what tests write out of the working folder."""
+    for name in [name for name in os.environ if name.startswith("TOOLWIRE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("TOOLWIRE_HOME", str(tmp_path / ".toolwire"))
+
+
+@pytest.fixture(autouse=True)
+def leak_guard(request: pytest.FixtureRequest) -> None:
+    """Watch every async test: it fails when it leaves tasks behind or an exception that nobody looked at."""
+    if inspect.iscoroutinefunction(getattr(request.node, "obj", None)):
+        request.getfixturevalue("nothing_left_behind")
+
+
+@pytest_asyncio.fixture
+async def nothing_left_behind() -> AsyncIterator[None]:
+    """Fail a test that leaves pending tasks or unhandled exceptions in its event loop."""
+    unhandled: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: unhandled.append(context))
+    before = asyncio.all_tasks()
+    yield
+    left = asyncio.all_tasks() - before - {asyncio.current_task()}
+    if left:
+        _, left = await asyncio.wait(left, timeout=SETTLE_WITHIN)
+    gc.collect(1)  # an exception that nobody retrieved is reported when its task is collected
+    assert not left, f"the test left tasks behind: {left}"
+    assert not unhandled, f"the event loop met exceptions that nobody handled: {unhandled}"
