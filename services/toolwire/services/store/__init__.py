@@ -1,0 +1,40 @@
+"""The store: the truth about every claimed request, and the job queue. `port.Store` says what it does."""
+
+from pathlib import Path
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from toolwire.contracts.errors import ConfigurationError
+from toolwire.services.store import sqlite
+from toolwire.services.store.port import Store
+from toolwire.services.store.sql import SqlStore
+
+__all__ = ["open_store"]
+
+_SUPPORTED = "Give sqlite:///<path of a file>, with a fourth slash where the path is absolute."
+
+
+def open_store(url: str, server_id: str) -> Store:
+    """The store of `server_id` at `url`, to be entered with `async with`.
+
+    Raises `ConfigurationError` where the URL is of a kind that is not supported, or its file cannot be made.
+    """
+    path = _path(_parsed(url))
+    sqlite.create_file(path)
+    return SqlStore(sqlite.engine_for(path), server_id)
+
+
+def _parsed(url: str) -> URL:
+    try:
+        return make_url(url)
+    except ArgumentError as error:
+        raise ConfigurationError(f"the store's URL cannot be read. {_SUPPORTED}") from error
+
+
+def _path(url: URL) -> Path:
+    if url.drivername != "sqlite":
+        raise ConfigurationError(f"there is no store for {url.drivername} URLs. {_SUPPORTED}")
+    if url.query or url.host or url.database in (None, "", ":memory:"):
+        raise ConfigurationError(f"an SQLite store is a file, which all replicas share. {_SUPPORTED}")
+    return Path(url.database)

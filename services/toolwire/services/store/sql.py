@@ -1,0 +1,166 @@
+"""The port on SQLAlchemy Core: each method is one unit for the store's thread."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine
+
+from toolwire.contracts.jobs import Status
+from toolwire.services.store import attempts, claims, jobs, outbox, schema, sweep
+from toolwire.services.store.port import (
+    Address,
+    Changed,
+    Kind,
+    Lease,
+    Message,
+    NewRecord,
+    Outcome,
+    Record,
+    RecordKey,
+    Store,
+    StoreAway,
+)
+from toolwire.services.store.rows import Unit
+from toolwire.services.store.take import take
+from toolwire.services.store.thread import GroupCommit
+
+T = TypeVar("T")
+
+
+class SqlStore(Store):
+    """The store of one server in one database."""
+
+    def __init__(self, engine: Engine, server_id: str) -> None:
+        self._engine = engine
+        self._server_id = server_id
+        self._thread: GroupCommit | None = None
+
+    async def __aenter__(self) -> "SqlStore":
+        """Open, create what is missing. Raises `ConfigurationError` for a newer schema or a foreign file."""
+        self._thread = GroupCommit(self._engine)
+        try:
+            await self._thread.run(lambda connection, _now_ms: schema.prepare(connection))
+        except BaseException:
+            await self._thread.close()
+            raise
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Finish what waits, and close."""
+        if self._thread is not None:
+            await self._thread.close()
+
+    async def _run(self, work: Callable[[Unit], T]) -> T:
+        if self._thread is None:
+            raise StoreAway("the store is not open: use it inside `async with`")
+        return await self._thread.run(lambda connection, now_ms: work(self._unit(connection, now_ms)))
+
+    def _unit(self, connection: Connection, now_ms: int) -> Unit:
+        return Unit(connection, self._server_id, now_ms)
+
+    # --- claims ---
+
+    async def find(self, key: RecordKey) -> Record | None:
+        return await self._run(lambda unit: claims.find(unit, key))
+
+    async def claim(self, new: NewRecord, *, token: str, holder: str, lease_ms: int) -> Changed | Record:
+        return await self._run(
+            lambda unit: claims.claim(unit, new, token=token, holder=holder, lease_ms=lease_ms)
+        )
+
+    async def accept(self, new: NewRecord, *, holder: str, lease_ms: int) -> Changed | Record:
+        return await self._run(lambda unit: claims.accept(unit, new, holder=holder, lease_ms=lease_ms))
+
+    async def readdress(self, key: RecordKey, address: Address) -> Record | None:
+        return await self._run(lambda unit: claims.readdress(unit, key, address))
+
+    # --- attempts ---
+
+    async def take(
+        self, tools: Collection[str], *, token: str, holder: str, lease_ms: int, kinds: Collection[Kind]
+    ) -> Changed | None:
+        return await self._run(
+            lambda unit: take(unit, tools, token=token, holder=holder, lease_ms=lease_ms, kinds=kinds)
+        )
+
+    async def renew(self, tokens: Collection[str], *, lease_ms: int) -> Mapping[str, Lease]:
+        return await self._run(lambda unit: attempts.renew(unit, tokens, lease_ms=lease_ms))
+
+    async def progress(self, token: str, progress: str, *, holder: str, lease_ms: int) -> Changed | None:
+        return await self._run(
+            lambda unit: attempts.progress(unit, token, progress, holder=holder, lease_ms=lease_ms)
+        )
+
+    async def finish(
+        self, token: str, outcome: Outcome, *, progress: str | None, tell: bool, holder: str, lease_ms: int
+    ) -> Changed | None:
+        return await self._run(
+            lambda unit: attempts.finish(
+                unit, token, outcome, how_far=progress, answer=tell, holder=holder, lease_ms=lease_ms
+            )
+        )
+
+    async def retry(self, token: str, *, delay_ms: int, holder: str, lease_ms: int) -> Changed | None:
+        return await self._run(
+            lambda unit: attempts.retry(unit, token, delay_ms=delay_ms, holder=holder, lease_ms=lease_ms)
+        )
+
+    # --- a client's jobs ---
+
+    async def cancel(
+        self, client_id: str, job_id: str, error: str, *, holder: str, lease_ms: int
+    ) -> Changed | None:
+        return await self._run(
+            lambda unit: jobs.cancel(unit, client_id, job_id, error, holder=holder, lease_ms=lease_ms)
+        )
+
+    async def job(self, client_id: str, job_id: str) -> Record | None:
+        return await self._run(lambda unit: jobs.job(unit, client_id, job_id))
+
+    async def jobs(
+        self, client_id: str, *, statuses: Collection[Status], limit: int, before: str | None
+    ) -> Sequence[Record]:
+        return await self._run(
+            lambda unit: jobs.jobs(unit, client_id, statuses=statuses, limit=limit, before=before)
+        )
+
+    # --- the outbox ---
+
+    async def sent(self, numbers: Collection[int]) -> None:
+        await self._run(lambda unit: outbox.sent(unit, numbers))
+
+    async def unsent(self, *, holder: str, lease_ms: int, limit: int) -> Sequence[Message]:
+        return await self._run(
+            lambda unit: outbox.unsent(unit, holder=holder, lease_ms=lease_ms, limit=limit)
+        )
+
+    # --- the sweep ---
+
+    async def lead(self, role: str, *, holder: str, lease_ms: int) -> bool:
+        return await self._run(lambda unit: sweep.lead(unit, role, holder=holder, lease_ms=lease_ms))
+
+    async def settle_lost(
+        self, *, interrupted: str, holder: str, lease_ms: int, limit: int
+    ) -> Sequence[Changed]:
+        return await self._run(
+            lambda unit: sweep.settle_lost(
+                unit, interrupted=interrupted, holder=holder, lease_ms=lease_ms, limit=limit
+            )
+        )
+
+    async def settle_expired(
+        self, *, expired: str, holder: str, lease_ms: int, limit: int
+    ) -> Sequence[Changed]:
+        return await self._run(
+            lambda unit: sweep.settle_expired(
+                unit, expired=expired, holder=holder, lease_ms=lease_ms, limit=limit
+            )
+        )
+
+    async def forget(self, *, result_ttl_ms: int, skew_ms: int, limit: int) -> int:
+        return await self._run(
+            lambda unit: sweep.forget(unit, result_ttl_ms=result_ttl_ms, skew_ms=skew_ms, limit=limit)
+        )
+
+    async def running(self, holder: str) -> int:
+        return await self._run(lambda unit: sweep.running(unit, holder))
