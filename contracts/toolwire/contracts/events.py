@@ -24,7 +24,7 @@ class _JobEvent:
 
 @dataclass(frozen=True, slots=True)
 class Current(_JobEvent):
-    """Where the job stood when the watching began; always the first."""
+    """Where the job stood when the watching began, always the first, or after events were lost on the way."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,181 @@
+"""What a client can ask: calls, submissions, its jobs, and the server itself."""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+
+from pydantic import BaseModel, JsonValue, TypeAdapter
+
+from toolwire.client.jobs import Job
+from toolwire.client.options import Options
+from toolwire.client.questions import Question, Reply, about_job, call_of, submission_of
+from toolwire.client.results import accepted_job, outcome, reader_as, reader_of
+from toolwire.contracts.builtin import (
+    BUILT_IN,
+    LIST_JOBS,
+    LIST_TOOLS,
+    MAX_LISTED,
+    SERVER_IDENTITY,
+    Catalogue,
+    JobList,
+    ServerIdentity,
+)
+from toolwire.contracts.envelopes import Arguments
+from toolwire.contracts.errors import DeadlineExceeded, JobNotOver, UsageError
+from toolwire.contracts.jobs import Status
+from toolwire.contracts.names import ID_PATTERN, TOOL_PATTERN, is_id, is_tool_name
+from toolwire.contracts.signatures import jsonable_arguments
+from toolwire.contracts.tools import Contract, JobTool
+
+if TYPE_CHECKING:
+    from toolwire.client.exchange import Exchange
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Read = Callable[[JsonValue], Any]
+Given = Mapping[str, Any] | BaseModel
+
+
+class Calls:
+    """Everything that can be asked with one set of options. `Client` is one; `options` gives others."""
+
+    def __init__(self, exchange: "Exchange", options: Options) -> None:
+        self._exchange = exchange
+        self._options = options
+
+    def options(
+        self,
+        *,
+        timeout: float | None = None,
+        deadline: float | None = None,
+        request_id: str | None = None,
+        tool_rev: str | None = None,
+        server: str | None = None,
+    ) -> "Calls":
+        """The same client, asking otherwise; `Options` says what each means, and refuses what cannot be."""
+        changed = self._options.but(
+            timeout=timeout, deadline=deadline, request_id=request_id, tool_rev=tool_rev, server=server
+        )
+        return Calls(self._exchange, changed)
+
+    # --- calls ---
+
+    @overload
+    async def call(self, tool: Contract[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    @overload
+    async def call(
+        self, tool: str, args: Given | None = None, /, *, returns: type[R] | TypeAdapter[R]
+    ) -> R: ...
+    @overload
+    async def call(self, tool: str, args: Given | None = None, /) -> JsonValue: ...
+    async def call(self, tool: Contract[Any, Any] | str, /, *args: Any, **kwargs: Any) -> Any:
+        """The tool's result. A job is followed to its end.
+
+        Ends within the timeout, which is the call's deadline, with the result or one `CallFailed`: what the
+        server signed is a `RemoteError`, `JobFailed` or `JobCancelled`, what went wrong on the way has the
+        other classes. Arguments that cannot be sent are a `UsageError`; that do not fit, `InvalidArguments`.
+        """
+        until = asyncio.get_running_loop().time() + self._options.timeout
+        name, arguments, read = _understood(tool, args, kwargs)
+        question = call_of(name, arguments, self._options)
+        reply = await self._exchange.ask(question)
+        if reply.response.status == Status.ACCEPTED and name not in BUILT_IN:
+            job = self._job(question, reply, read)
+            try:
+                return await job.result(timeout=max(0.0, until - asyncio.get_running_loop().time()))
+            except JobNotOver as error:
+                # The call's deadline is the job's: it does not go on.
+                raise DeadlineExceeded(question.request_id) from error
+        return read(outcome(name, reply.response))
+
+    # --- jobs ---
+
+    @overload
+    async def submit(self, tool: JobTool[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Job[R]: ...
+    @overload
+    async def submit(
+        self, tool: str, args: Given | None = None, /, *, returns: type[R] | TypeAdapter[R]
+    ) -> Job[R]: ...
+    @overload
+    async def submit(self, tool: str, args: Given | None = None, /) -> Job[JsonValue]: ...
+    async def submit(self, tool: JobTool[Any, Any] | str, /, *args: Any, **kwargs: Any) -> Job[Any]:
+        """The job, as soon as a server has it on record.
+
+        Waits for that until the timeout, and raises like `call`, but `NotAccepted` when the time is up: the
+        request stays queued, for a replica that comes before the job's deadline.
+        """
+        name, arguments, read = _understood(tool, args, kwargs)
+        question = submission_of(name, arguments, self._options)
+        return self._job(question, await self._exchange.ask(question), read)
+
+    @overload
+    def job(
+        self, job_id: str, /, *, returns: type[R] | TypeAdapter[R], server: str | None = None
+    ) -> Job[R]: ...
+    @overload
+    def job(self, job_id: str, /, *, server: str | None = None) -> Job[JsonValue]: ...
+    def job(
+        self,
+        job_id: str,
+        /,
+        *,
+        returns: type[Any] | TypeAdapter[Any] | None = None,
+        server: str | None = None,
+    ) -> Job[Any]:
+        """A job that was submitted before, by this process or another one. Nothing is asked yet."""
+        if not is_id(job_id):
+            raise UsageError(f"a job id must match {ID_PATTERN}; {job_id!r} does not")
+        options = self._options.but(server=server)
+        following = self._exchange.ledger.follow(options.asked_server(), job_id, None)
+        return Job(following, about_job(self._exchange, options), reader_as(job_id, returns))
+
+    async def list_jobs(
+        self, *, statuses: Collection[Status] = (), limit: int = MAX_LISTED, before: str | None = None
+    ) -> JobList:
+        """This client's jobs on the server, newest first; `before` is the last job of the page before."""
+        asked = {"statuses": list(statuses), "limit": limit, "before": before}
+        return await self._built_in(LIST_JOBS, asked, JobList)
+
+    # --- the server ---
+
+    async def server_identity(self) -> ServerIdentity:
+        """Who answers, and what it can do."""
+        return await self._built_in(SERVER_IDENTITY, {}, ServerIdentity)
+
+    async def list_tools(self) -> Catalogue:
+        """The tools that this client may use, as the server describes them."""
+        return await self._built_in(LIST_TOOLS, {}, Catalogue)
+
+    # --- what these are made of ---
+
+    def _job(self, question: Question, reply: Reply, read: Read) -> Job[Any]:
+        # Under a request id of the caller's own, another process may have made the job with its attempts.
+        digests = reply.digests if self._options.request_id is None else None
+        following = self._exchange.ledger.follow(
+            question.server_id, accepted_job(question.tool, reply.response), digests
+        )
+        if reply.newest is not None:
+            following.learn(reply.newest)
+        ask = about_job(self._exchange, self._options)
+        return Job(following, ask, read, request_id=question.request_id, deadline_ms=question.deadline_ms)
+
+    async def _built_in(self, tool: str, args: Given, returns: type[R]) -> R:
+        return await self.call(tool, args, returns=returns)
+
+
+def _understood(
+    tool: Contract[Any, Any] | str, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[str, Arguments, Read]:
+    """The tool's name, its arguments as JSON and what reads its result."""
+    if isinstance(tool, Contract):
+        return tool.name, tool.encode(*args, **kwargs), reader_of(tool)
+    if not is_tool_name(tool):
+        raise UsageError(f"the tool name {tool!r} must match {TOOL_PATTERN}")
+    returns = kwargs.pop("returns", None)
+    if kwargs or len(args) > 1:
+        raise UsageError(
+            f"a tool by name takes its arguments as one mapping or model, and nothing else but returns=; "
+            f"timeout and the like go to options(…): client.options(timeout=5).call({tool!r}, {{…}})"
+        )
+    given: Given | None = args[0] if args else None
+    return tool, {} if given is None else jsonable_arguments(given), reader_as(tool, returns)

@@ -1,0 +1,192 @@
+"""Asks a question and waits for its verified answer, over a broker that comes and goes."""
+
+import asyncio
+import os
+import random
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from typing import Self
+
+from toolwire.broker.consume import Consumer, Subscription
+from toolwire.broker.errors import BrokerError
+from toolwire.broker.publish import Outgoing, Publisher
+from toolwire.broker.topology import call_queue, fresh_reply_queue, named_reply_queue, request_route
+from toolwire.client import failures
+from toolwire.client.clock import now_ms
+from toolwire.client.identity import Identity
+from toolwire.client.ledger import Ledger, Pending
+from toolwire.client.questions import Question, Reply
+from toolwire.client.replicas import watch_replicas
+from toolwire.client.replies import Replies
+from toolwire.contracts.envelopes import Request, Response
+from toolwire.contracts.errors import (
+    AnswerNotVerified,
+    ConfigurationError,
+    DeadlineExceeded,
+    NoSuchServer,
+    NotAccepted,
+    RemoteError,
+    ToolwireError,
+    UsageError,
+)
+from toolwire.contracts.identifiers import NONCE_BYTES, nonce
+from toolwire.contracts.sealing import digest, seal
+
+REPLY_PREFETCH = 256
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 5.0
+
+
+class Exchange:
+    """A client's two connections: one that asks, one that hears."""
+
+    def __init__(self, urls: Sequence[str], identity: Identity) -> None:
+        self.ledger = Ledger()
+        self._identity = identity
+        name = f"toolwire client {identity.client_id}.{identity.instance}"
+        self._publisher = Publisher(urls, name=name)
+        self._replies = Replies(self.ledger, identity.pinned, identity.client_id)
+        queue = named_reply_queue if identity.named else fresh_reply_queue
+        self._consumer = Consumer(
+            urls,
+            name=name,
+            subscriptions=[
+                Subscription(
+                    queue=lambda: queue(identity.client_id, identity.instance),
+                    prefetch=REPLY_PREFETCH,
+                    handler=self._replies.receive,
+                    # What came by a connection that was lost comes again where the queue outlives it.
+                    acks=identity.named,
+                )
+            ],
+        )
+        self._consumer.on_ready.append(
+            lambda _names: self.ledger.reconnected(answers_lost=not identity.named)
+        )
+        self._open: AsyncExitStack | None = None
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as opening:
+            await opening.enter_async_context(self._publisher)
+            await opening.enter_async_context(self._replies)
+            await opening.enter_async_context(self._consumer)
+            watching = asyncio.create_task(watch_replicas(self.ledger, self._publisher.consumers))
+            opening.push_async_callback(_end, watching)
+            opening.callback(self.ledger.close)
+            self._open = opening.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._open is not None:
+            opened, self._open = self._open, None
+            await opened.aclose()
+
+    async def ask(self, question: Question) -> Reply:
+        """The signed answer to a question, good or bad; what invites a retry is retried until the time is up.
+
+        Raises what `failures` tells, `NoReplica`, and at the latest after the question's timeout
+        `DeadlineExceeded`, `NotAccepted` or `AnswerNotVerified`.
+        """
+        if self._open is None:
+            raise UsageError("this client is not open: use it in `async with Client(…) as client:`")
+        until = asyncio.get_running_loop().time() + question.timeout
+        if question.server_id not in self._identity.pinned_servers:
+            await self._refuse_stranger(question)
+        with self.ledger.expecting(
+            question.server_id, question.request_id, submission=question.submission
+        ) as pending:
+            response = await self._insist(question, pending, until)
+            return Reply(response, frozenset(pending.digests), pending.newest)
+
+    async def _insist(self, question: Question, pending: Pending, until: float) -> Response:
+        """Attempt after attempt, until there is an answer that is worth telling."""
+        now = asyncio.get_running_loop().time
+        pause = FIRST_PAUSE_S
+        refusal: RemoteError | None = None
+        while True:
+            await self._send(question, pending, until)
+            try:
+                response = await _next(pending, until)
+            except TimeoutError:
+                raise _late(question, pending) from refusal
+            if response is None:
+                continue
+            if response.error is None or not response.error.retryable:
+                return response
+            refusal = RemoteError.of(response.error)
+            wait = random.uniform(0, pause) + (refusal.retry_after_ms or 0) / 1000  # noqa: S311 - spreads retries
+            if now() + wait >= until:
+                return response
+            await asyncio.sleep(wait)
+            pause = min(2 * pause, LONGEST_PAUSE_S)
+
+    async def _send(self, question: Question, pending: Pending, until: float) -> None:
+        """Send one attempt. Returns when it is confirmed, or when that no longer matters: something came."""
+        earlier = bool(pending.digests)
+        try:
+            await self._consumer.wait_ready(_left(until))
+            await self._publisher.publish(self._attempt(question, pending), timeout=_left(until))
+        except BrokerError as error:
+            if not pending.inbox.empty():
+                return
+            failure = failures.told(error, question.server_id, question.request_id)
+            if isinstance(failure, DeadlineExceeded) or (earlier and _left(until) <= 0):
+                failure = _late(question, pending)
+            raise failure from error
+
+    def _attempt(self, question: Question, pending: Pending) -> Outgoing:
+        """The question as a message: a fresh nonce and time for every attempt."""
+        request = Request(
+            ts_ms=now_ms(),
+            server_id=question.server_id,
+            request_id=question.request_id,
+            nonce=nonce(os.urandom(NONCE_BYTES)),
+            deadline_ms=question.deadline_ms,
+            client_id=self._identity.client_id,
+            tool=question.tool,
+            args=question.args,
+            reply_to=self._identity.instance,
+            tool_rev=question.tool_rev,
+        )
+        line = seal(request, self._identity.signer(question.server_id))
+        self.ledger.sent(pending, digest(line))
+        route = request_route(question.server_id, question.tool)
+        return Outgoing(route, line, type=Request.TYPE, message_id=request.nonce)
+
+    async def _refuse_stranger(self, question: Question) -> None:
+        """Nothing is asked of a server whose answer could not be verified: it would run for nobody."""
+        try:
+            await self._publisher.wait_connected(question.timeout)
+        except BrokerError as error:
+            raise failures.told(error, question.server_id, question.request_id) from error
+        if await self._publisher.consumers(call_queue(question.server_id).name) is None:
+            raise NoSuchServer(question.server_id)
+        raise ConfigurationError(
+            f"no key of server {question.server_id!r} is pinned, so that its answers could not be verified: "
+            f"add [servers.{question.server_id}] with its public key to registry.toml"
+        )
+
+
+async def _next(pending: Pending, until: float) -> Response | None:
+    async with asyncio.timeout_at(until):
+        news = await pending.inbox.get()
+    if isinstance(news, ToolwireError):
+        raise news
+    return news
+
+
+def _left(until: float) -> float:
+    return max(0.0, until - asyncio.get_running_loop().time())
+
+
+def _late(question: Question, pending: Pending) -> DeadlineExceeded:
+    if reasons := pending.unverified():
+        return AnswerNotVerified(question.request_id, reasons)
+    if question.submission:
+        return NotAccepted(question.request_id)
+    return DeadlineExceeded(question.request_id)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,67 @@
+"""What a client knows of one job, and who in this program wants to hear more."""
+
+import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TypeAlias
+
+from toolwire.contracts.envelopes import Event
+from toolwire.contracts.errors import ToolwireError
+from toolwire.contracts.snapshots import JobSnapshot
+
+News: TypeAlias = Event | JobSnapshot | ToolwireError | None
+"""An event, the answer to a look or its failure; None: news may have been missed, look again."""
+
+
+class Following:
+    """One job of one server: its newest snapshot and its listeners.
+
+    `digests` are those of the request that made the job, where this client surely sent it first; None where
+    somebody else may have: another process, under the same request id or before `client.job(id)`.
+    """
+
+    def __init__(self, server_id: str, job_id: str, digests: frozenset[str] | None) -> None:
+        self.server_id = server_id
+        self.job_id = job_id
+        self.digests = digests
+        self.newest: JobSnapshot | None = None
+        self._told = -1
+        self._listeners: set[asyncio.Queue[News]] = set()
+
+    def tell(self, event: Event) -> str | None:
+        """Take a verified event of this job, or say in one word why not."""
+        if self.digests is not None and event.request_digest not in self.digests:
+            return "unknown_digest"
+        if event.data.seq <= self._told:
+            return "duplicate"
+        self._told = event.data.seq
+        self.learn(event.data)
+        self._spread(event)
+        return None
+
+    def learn(self, snapshot: JobSnapshot) -> None:
+        """Take a verified snapshot of this job."""
+        if self.newest is None or snapshot.seq > self.newest.seq:
+            self.newest = snapshot
+
+    def look_again(self) -> None:
+        """Events may have been lost: have every listener poll."""
+        self._spread(None)
+
+    def fail(self, error: ToolwireError) -> None:
+        """End the waiting of every listener."""
+        self._spread(error)
+
+    @contextmanager
+    def listening(self) -> Generator[asyncio.Queue[News]]:
+        """A queue that gets all news from now on."""
+        queue: asyncio.Queue[News] = asyncio.Queue()
+        self._listeners.add(queue)
+        try:
+            yield queue
+        finally:
+            self._listeners.discard(queue)
+
+    def _spread(self, news: News) -> None:
+        for queue in self._listeners:
+            queue.put_nowait(news)

@@ -1,0 +1,49 @@
+"""Who a client is: its name, its keys and whom it trusts."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from toolwire.client.home import Home
+from toolwire.contracts.errors import ConfigurationError
+from toolwire.contracts.keys import Keyring, Signer
+from toolwire.contracts.names import ID_PATTERN, is_id
+
+FRESH_INSTANCE_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who asks: the client, the instance that its answers go to, its own keys, and those that it pins."""
+
+    client_id: str
+    instance: str
+    named: bool
+    """A named instance keeps its queue while it is away."""
+    signer: Callable[[str], Signer]
+    """The key for requests to one server."""
+    pinned: Keyring
+    pinned_servers: frozenset[str]
+
+
+def read_identity(home: Home, client_id: str, instance: str | None, kid: str | None) -> Identity:
+    """The client as its home knows it; without an instance's name, under a fresh one.
+
+    Raises `ConfigurationError` where the registry or a key is missing or wrong.
+    """
+    if instance is not None and not is_id(instance):
+        raise ConfigurationError(f"the instance {instance!r} must match {ID_PATTERN}")
+
+    @cache
+    def signer(server_id: str) -> Signer:
+        return home.client_signer(client_id, kid, server_id=server_id)
+
+    return Identity(
+        client_id=client_id,
+        instance=instance or os.urandom(FRESH_INSTANCE_BYTES).hex(),
+        named=instance is not None,
+        signer=signer,
+        pinned=home.server_keys(client_id),
+        pinned_servers=frozenset(home.registry().servers),
+    )

@@ -1,0 +1,118 @@
+"""A submitted job, as its owner sees it."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Generic, TypeVar
+
+from pydantic import JsonValue
+
+from toolwire.client.following import Following
+from toolwire.client.watch import Watch
+from toolwire.contracts.builtin import CANCEL_JOB, POLL_JOB
+from toolwire.contracts.envelopes import Event
+from toolwire.contracts.errors import JobCancelled, JobFailed, ResultMismatch
+from toolwire.contracts.events import Current, JobEvent, event_of, final_event
+from toolwire.contracts.jobs import Status
+from toolwire.contracts.snapshots import JobSnapshot
+
+R_co = TypeVar("R_co", covariant=True)
+
+AskAboutJob = Callable[[str, str], Awaitable[JobSnapshot]]
+"""Asks one of the built-in tools about a job id."""
+
+NOTHING_SEEN = -1
+
+
+class Job(Generic[R_co]):
+    """A job of one server. The server has it on record: this object may be lost, the id is enough.
+
+    `request_id` is that of the submission; None for a job that `client.job(id)` found again.
+    """
+
+    def __init__(
+        self,
+        following: Following,
+        ask: AskAboutJob,
+        read: Callable[[JsonValue], R_co],
+        *,
+        request_id: str | None = None,
+        deadline_ms: int | None = None,
+    ) -> None:
+        self.id = following.job_id
+        self.server_id = following.server_id
+        self.request_id = request_id
+        self._following = following
+        self._ask = ask
+        self._read = read
+        self._deadline_ms = deadline_ms
+
+    def __repr__(self) -> str:
+        return f"<Job {self.id} of {self.server_id}>"
+
+    async def poll(self) -> JobSnapshot:
+        """The job as it stands now. Raises like a call; `JobNotFound` where this client has no such job."""
+        return await self._told_by(POLL_JOB)
+
+    async def cancel(self) -> JobSnapshot:
+        """Ask for the job's end, and return how it stands then: a running one goes on until its tool notices.
+
+        A job that is over stays as it is. Raises like a call.
+        """
+        return await self._told_by(CANCEL_JOB)
+
+    async def events(self) -> AsyncGenerator[JobEvent, None]:
+        """The job's news: `Current` first, then every event that is newer, the final one last.
+
+        Where events were lost on the way, another `Current` tells how the job stands. Raises like a call at
+        first, later what lasts (such as `JobNotFound`), and `JobNotOver` a minute after the deadline.
+        """
+        async with self._watch() as watch:
+            snapshot = await self.poll()
+            yield Current(snapshot)
+            while not snapshot.final:
+                news = await watch.newer_than(snapshot.seq)
+                snapshot = news.data if isinstance(news, Event) else news
+                if not snapshot.final:
+                    yield event_of(news) if isinstance(news, Event) else Current(snapshot)
+            yield final_event(snapshot)
+
+    async def result(self, *, timeout: float | None = None) -> R_co:
+        """The job's result, as soon as it is over.
+
+        Waits `timeout` seconds; without one, until a minute after the job's deadline. Raises `JobFailed`,
+        `JobCancelled`, `JobNotOver` (a `DeadlineExceeded`) or `ResultMismatch`.
+        """
+        snapshot = self._following.newest
+        if snapshot is None or not snapshot.final:
+            snapshot = await self._end(timeout)
+        if snapshot.status is Status.CANCELLED:
+            raise JobCancelled(self.id)
+        if snapshot.error is not None:
+            raise JobFailed(self.id, snapshot.error)
+        return self._read(snapshot.result)
+
+    async def _end(self, timeout: float | None) -> JobSnapshot:
+        async with self._watch(timeout) as watch:
+            if self._following.digests is None:
+                watch.look()  # somebody else may have heard of its end
+            snapshot, seq = self._following.newest, NOTHING_SEEN
+            while snapshot is None or not snapshot.final:
+                news = await watch.newer_than(seq)
+                snapshot = news.data if isinstance(news, Event) else news
+                seq = snapshot.seq
+        return snapshot
+
+    def _watch(self, timeout: float | None = None) -> Watch:
+        return Watch(
+            self._following,
+            self.poll,
+            request_id=self.request_id,
+            deadline_ms=self._deadline_ms,
+            timeout=timeout,
+        )
+
+    async def _told_by(self, tool: str) -> JobSnapshot:
+        snapshot = await self._ask(tool, self.id)
+        if (snapshot.server_id, snapshot.job_id) != (self.server_id, self.id):
+            raise ResultMismatch(tool, f"it tells of another job than {self.id}")
+        self._following.learn(snapshot)
+        return snapshot

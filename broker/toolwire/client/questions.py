@@ -1,0 +1,82 @@
+"""What is asked, and what comes back."""
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from toolwire.client.clock import now_ms
+from toolwire.client.jobs import AskAboutJob
+from toolwire.client.options import Options
+from toolwire.client.results import reader_as
+from toolwire.contracts.envelopes import Arguments, Response
+from toolwire.contracts.errors import RemoteError
+from toolwire.contracts.identifiers import UUID_RANDOM_BYTES, uuid7
+from toolwire.contracts.snapshots import JobSnapshot
+
+if TYPE_CHECKING:
+    from toolwire.client.exchange import Exchange
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What to ask: it stays the same over all attempts."""
+
+    server_id: str
+    tool: str
+    args: Arguments
+    request_id: str
+    deadline_ms: int
+    """Until when the server may work on it."""
+    timeout: float
+    """For how many seconds the answer is waited for."""
+    tool_rev: str | None = None
+    submission: bool = False
+    """Its answer is `accepted`, and it may wait in the queue while no replica runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to a question, and what events told before it came."""
+
+    response: Response
+    digests: frozenset[str]
+    newest: JobSnapshot | None
+
+
+def call_of(tool: str, args: Arguments, options: Options) -> Question:
+    """A call: its deadline is when the caller stops to wait."""
+    return _question(tool, args, options, lives=options.timeout, submission=False)
+
+
+def submission_of(tool: str, args: Arguments, options: Options) -> Question:
+    """A submission: the job may take longer than the wait for its acceptance."""
+    return _question(tool, args, options, lives=options.deadline, submission=True)
+
+
+def about_job(exchange: "Exchange", options: Options) -> AskAboutJob:
+    """What asks `poll_job` or `cancel_job`: their status is the job's, whatever that is."""
+    # A job outlives the call that made it: neither its request id nor its tool's revision is for these.
+    fresh = Options(options.timeout, options.server)
+
+    async def ask(tool: str, job_id: str) -> JobSnapshot:
+        response = (await exchange.ask(call_of(tool, {"job_id": job_id}, fresh))).response
+        if response.error is not None:
+            raise RemoteError.of(response.error)
+        snapshot: JobSnapshot = reader_as(tool, JobSnapshot)(response.result)
+        return snapshot
+
+    return ask
+
+
+def _question(tool: str, args: Arguments, options: Options, *, lives: float, submission: bool) -> Question:
+    now = now_ms()
+    return Question(
+        server_id=options.asked_server(),
+        tool=tool,
+        args=args,
+        request_id=options.request_id or uuid7(now, os.urandom(UUID_RANDOM_BYTES)),
+        deadline_ms=now + round(lives * 1000),
+        timeout=options.timeout,
+        tool_rev=options.tool_rev,
+        submission=submission,
+    )

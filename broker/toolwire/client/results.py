@@ -1,0 +1,53 @@
+"""Reads verified results as what the caller said to expect."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from pydantic import JsonValue, TypeAdapter, ValidationError
+
+from toolwire.contracts.builtin import AcceptedJob
+from toolwire.contracts.envelopes import Response
+from toolwire.contracts.errors import RemoteError, ResultMismatch
+from toolwire.contracts.fields import field_errors
+from toolwire.contracts.jobs import Status
+from toolwire.contracts.tools import Contract, read_result
+
+R = TypeVar("R")
+
+
+def reader_of(tool: Contract[Any, R]) -> Callable[[JsonValue], R]:
+    """What reads a result by a tool's contract. It raises `ResultMismatch`."""
+    return lambda result: _checked(tool.name, tool.decode_result, result)
+
+
+def reader_as(tool: str, returns: type[R] | TypeAdapter[R] | None) -> Callable[[JsonValue], Any]:
+    """What reads a result as that type; None: any JSON value is as good. It raises `ResultMismatch`."""
+    if returns is None:
+        return lambda result: result
+    adapter: TypeAdapter[Any] = returns if isinstance(returns, TypeAdapter) else TypeAdapter(returns)
+    return lambda result: _checked(tool, lambda value: read_result(adapter, value), result)
+
+
+def outcome(tool: str, response: Response) -> JsonValue:
+    """The result of a call that was answered. Raises the class of its error code, or `ResultMismatch`."""
+    if response.error is not None:
+        raise RemoteError.of(response.error)
+    if response.status != "ok":
+        raise ResultMismatch(tool, f"it answered with the status {response.status!s}")
+    return response.result
+
+
+def accepted_job(tool: str, response: Response) -> str:
+    """The id of the job that a submission became. Raises like `outcome`."""
+    if response.error is not None:
+        raise RemoteError.of(response.error)
+    if response.status != Status.ACCEPTED:
+        raise ResultMismatch(tool, "it answered at once, so that there is no job to follow; use `call`")
+    return reader_as(tool, AcceptedJob)(response.result).job_id  # type: ignore[no-any-return]
+
+
+def _checked(tool: str, read: Callable[[JsonValue], R], result: JsonValue) -> R:
+    try:
+        return read(result)
+    except ValidationError as error:
+        raise ResultMismatch(tool, "it does not fit", field_errors(error)) from error
