@@ -217,6 +217,12 @@ def is_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
+def obey_cancellation() -> None:
+    """Raise `CancelledError` where somebody cancels the current task: aiormq may have swallowed it."""
+    if is_cancelled():
+        raise asyncio.CancelledError
+
+
 def _loss_of(connection: AbstractConnection) -> asyncio.Future[None]:
     lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 

@@ -13,7 +13,7 @@ from aio_pika.abc import AbstractConnection
 from toolwire.broker.confirms import ConfirmChannel, Outcome, Result
 from toolwire.broker.declare import declare
 from toolwire.broker.errors import AccessDenied, BrokerError, Misdeclared, Refused, Unconfirmed, Unroutable
-from toolwire.broker.link import LINK_ERRORS, Gate, Link, is_cancelled
+from toolwire.broker.link import LINK_ERRORS, Gate, Link, is_cancelled, obey_cancellation
 from toolwire.broker.message import Outgoing
 from toolwire.broker.topology import Queue
 
@@ -126,6 +126,7 @@ class Publisher:
             await declare(connection, self._declare)
             while True:
                 channel = await ConfirmChannel.open(connection)
+                obey_cancellation()
                 self._open.open(channel)
                 await channel.ended()
                 self._shut(channel)

@@ -14,7 +14,15 @@ from pamqp.commands import Basic
 from toolwire.broker.declare import declare
 from toolwire.broker.delivery import Delivery, received
 from toolwire.broker.errors import AccessDenied, BrokerError
-from toolwire.broker.link import LINK_ERRORS, backoff, close_channel, is_cancelled, on_loss, raw_channel
+from toolwire.broker.link import (
+    LINK_ERRORS,
+    backoff,
+    close_channel,
+    is_cancelled,
+    obey_cancellation,
+    on_loss,
+    raw_channel,
+)
 from toolwire.broker.topology import Queue
 
 log = logging.getLogger("toolwire.broker")
@@ -80,6 +88,7 @@ class Keeper:
                     raise
             finally:
                 self._note(None)
+            obey_cancellation()
             await asyncio.sleep(pause)
 
     async def _hold_channel(self, connection: AbstractConnection, queue: Queue) -> None:
@@ -116,6 +125,7 @@ class Keeper:
                 await raw.basic_cancel(tag)
                 tag = None
                 self._note(None)
+            obey_cancellation()
             await self._stirred.wait()
 
     async def _consume(self, raw: RawChannel, queue: Queue) -> str | None:
