@@ -1,0 +1,58 @@
+"""An error in words for people, and as a document for programs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from toolwire.contracts.errors import Code, JobFailed, RemoteError, ResultMismatch, WireError
+
+ADVICE: Mapping[Code, str] = {
+    Code.FORBIDDEN: "Name the client that owns the key: --client, or --key for another key.",
+    Code.CLOCK_SKEW: "Set this machine's clock.",
+    Code.RATE_LIMITED: "Try again in a moment.",
+    Code.OVERLOADED: "Try again in a moment, or start more replicas: toolwire serve MODULE:ATTR",
+    Code.UNAVAILABLE: "Try again in a moment; the service's log says what it misses.",
+    Code.REQUEST_ID_CONFLICT: "Take another --request-id: this one stands for another request.",
+    Code.TTL_TOO_LONG: "Ask for less time: --timeout for a call, --deadline for a job.",
+    Code.TOOL_NOT_AVAILABLE: "See what this client may use: toolwire call list_tools",
+    Code.INVALID_ARGS: "Values are read as JSON: numbers='[1, 2]' is a list, name='\"7\"' a text.",
+    Code.INTERNAL: "The service's log has the details under that error id.",
+    Code.JOB_NOT_FOUND: "See this client's jobs: toolwire call list_jobs",
+}
+"""What to do, where the message alone does not say it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """An error, told in both ways."""
+
+    lines: tuple[str, ...]
+    document: Mapping[str, Any]
+
+
+def explain(error: Exception) -> Explained:
+    """What happened, where, and what to do."""
+    wire = error.error if isinstance(error, RemoteError | JobFailed) else None
+    if wire is None:
+        document: dict[str, Any] = {"type": type(error).__name__, "message": str(error)}
+        if isinstance(error, ResultMismatch):
+            document["fields"] = [field.model_dump() for field in error.fields]
+        return Explained((str(error),), document)
+    told = wire.model_dump(mode="json", exclude_none=True)
+    if isinstance(error, JobFailed):
+        return Explained(
+            (f"job {error.job_id} failed", *_lines(wire)),
+            {"type": "JobFailed", "job_id": error.job_id, **told},
+        )
+    return Explained(_lines(wire), {"type": type(error).__name__, **told})
+
+
+def _lines(error: WireError) -> tuple[str, ...]:
+    lines = [f"{error.code}: {error.message}"]
+    lines += [f"  {field.path or '(the arguments)'}: {field.message}" for field in error.fields or ()]
+    if error.reason is not None:
+        lines.append(f"  reason: {error.reason}")
+    lines += [f"  {name}: {value}" for name, value in (error.data or {}).items()]
+    if error.code in ADVICE:
+        lines.append(ADVICE[error.code])
+    return tuple(lines)

@@ -1,0 +1,136 @@
+"""A job's events, shown as they come: as JSON lines, as lines of text, or as a live bar on a terminal."""
+
+import asyncio
+from collections.abc import Generator
+from contextlib import AbstractContextManager, aclosing, contextmanager, nullcontext
+from typing import Protocol, TextIO
+
+from pydantic import JsonValue
+
+from toolwire.cli.output import plain, print_json, printable
+from toolwire.client.jobs import Job
+from toolwire.contracts.errors import JobNotOver
+from toolwire.contracts.events import (
+    Accepted,
+    Cancelled,
+    Current,
+    Done,
+    Failed,
+    JobEvent,
+    Output,
+    Progressed,
+    Retrying,
+    Started,
+)
+from toolwire.contracts.snapshots import JobSnapshot, Progress
+
+NAMES: dict[type[JobEvent], str] = {
+    Current: "current",
+    Accepted: "accepted",
+    Started: "started",
+    Progressed: "progress",
+    Output: "output",
+    Retrying: "retrying",
+    Done: "done",
+    Failed: "error",
+    Cancelled: "cancelled",
+}
+"""The events as the protocol calls them; `current` is how the job stands when one begins to look."""
+
+
+class Show(Protocol):
+    """Shows one event."""
+
+    def __call__(self, event: JobEvent, /) -> None: ...
+
+
+View = AbstractContextManager[Show]
+
+
+async def follow(job: Job[JsonValue], view: View, *, timeout: float | None = None) -> JobSnapshot:
+    """Show a job's events until it is over, and return how it ended.
+
+    Raises like `Job.events`, and `JobNotOver` after `timeout` seconds.
+    """
+    try:
+        async with asyncio.timeout(timeout), aclosing(job.events()) as events:
+            with view as show:
+                async for event in events:
+                    show(event)
+                    if event.snapshot.final and not isinstance(event, Current):
+                        return event.snapshot
+    except TimeoutError:
+        pass
+    raise JobNotOver(job.id, job.request_id)
+
+
+def json_lines() -> View:
+    """Every event as one line of JSON on stdout."""
+    return nullcontext(lambda event: print_json(document(event)))
+
+
+def silence() -> View:
+    """Nothing: only the end counts."""
+    return nullcontext(lambda _event: None)
+
+
+def words(stream: TextIO) -> View:
+    """Every event as a line, with a live bar where the stream is a terminal."""
+    if stream.isatty():
+        return _live(stream)
+    return nullcontext(lambda event: print(describe(event), file=stream, flush=True))
+
+
+def document(event: JobEvent) -> dict[str, JsonValue]:
+    """An event for programs."""
+    told: dict[str, JsonValue] = {"event": NAMES[type(event)], "snapshot": plain(event.snapshot)}
+    return told | {"output": event.output} if isinstance(event, Output) else told
+
+
+def describe(event: JobEvent) -> str:
+    """An event for people."""
+    match event:
+        case Current(snapshot):
+            return f"now {snapshot.status}{_how_far(snapshot.progress)}"
+        case Started(snapshot):
+            return f"started, attempt {snapshot.attempt}"
+        case Progressed():
+            return f"progress{_how_far(event.progress)}"
+        case Retrying(snapshot):
+            return f"retrying: attempt {snapshot.attempt} did not end the job"
+        case Output(output=output):
+            return f"output {printable(str(output))}"
+        case _:
+            return NAMES[type(event)]
+
+
+def _how_far(progress: Progress | None) -> str:
+    return f" {progress.fraction:.0%} {printable(progress.message)}".rstrip() if progress else ""
+
+
+@contextmanager
+def _live(stream: TextIO) -> Generator[Show]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+    from rich.text import Text
+
+    console = Console(file=stream)
+    columns = (
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=1.0)
+
+        def show(event: JobEvent) -> None:
+            progress = event.snapshot.progress
+            if progress is not None:
+                bar.update(task, completed=progress.fraction, description=printable(progress.message))
+            elif isinstance(event, Started):
+                bar.update(task, completed=0.0, description="")
+            if not isinstance(event, Progressed):
+                console.print(Text(describe(event)))
+
+        yield show

@@ -1,0 +1,89 @@
+"""How a long-running command ends: on the first signal in order, on the second at once."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any, NoReturn
+
+from toolwire.cli import exits
+
+log = logging.getLogger("toolwire.cli")
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+Work = Callable[[], Coroutine[Any, Any, None]]
+
+
+def run_until_signal(start: Work, stop: Work, *, at_once: Callable[[], object]) -> int:
+    """Await `start`, wait for SIGINT or SIGTERM, await `stop`. A second signal calls `at_once`.
+
+    The first signal cancels a `start` that has not returned, so that one which hangs can be stopped too.
+    """
+    with suppress(asyncio.CancelledError):
+        asyncio.run(_until_signal(start, stop, at_once))
+    return exits.OK
+
+
+async def _until_signal(start: Work, stop: Work, at_once: Callable[[], object]) -> None:
+    starting = asyncio.ensure_future(start())
+    asked = asyncio.Event()
+
+    def first() -> None:
+        log.info("stopping; a second signal ends this at once")
+        asked.set()
+        starting.cancel()
+
+    with _signals(first, at_once):
+        await starting
+        await asked.wait()
+        await stop()
+
+
+@contextmanager
+def _signals(first: Callable[[], None], second: Callable[[], object]) -> Generator[None]:
+    loop = asyncio.get_running_loop()
+    count = 0
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        # Not the loop's own way: a tool that blocks the loop would block the second signal as well.
+        nonlocal count
+        count += 1
+        if count > 1:
+            second()
+        else:
+            loop.call_soon_threadsafe(first)
+
+    before = {each: signal.signal(each, handle) for each in SIGNALS}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def interrupt(*_: object) -> NoReturn:
+    """End by unwinding: whatever was opened is closed on the way out."""
+    raise KeyboardInterrupt
+
+
+def end_now(code: int = exits.INTERRUPTED) -> NoReturn:
+    """End the process without waiting for anything: a plain exit waits for tools that block a thread."""
+    logging.shutdown()
+    with suppress(OSError):
+        sys.stdout.flush()
+    os._exit(code)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process with that code, also while a tool that blocks still holds a thread."""
+    others = (thread for thread in threading.enumerate() if thread is not threading.main_thread())
+    if any(not thread.daemon for thread in others):
+        log.warning("a tool that blocks is still running: it is left behind")
+        end_now(code)
+    sys.exit(code)

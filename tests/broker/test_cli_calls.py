@@ -1,0 +1,145 @@
+"""`toolwire call, submit, poll, watch` against a replica that `toolwire serve` runs."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from tests.command_line import PATIENCE_S, TOOLWIRE, Ended, Running, running, toolwire
+from toolwire.cli import exits
+from toolwire.cli.dev_home import CLIENT_ID, prepare_home, write_settings
+from toolwire.client.home import Home
+from toolwire.services.demo import SERVER_ID
+
+DEMO = "toolwire.services.demo:service"
+
+
+@pytest.fixture
+def folder(vhost_url: str, tmp_path: Path) -> Path:
+    """A working folder whose home names a broker that nobody serves yet."""
+    home = Home(os.environ["TOOLWIRE_HOME"])
+    prepare_home(home, SERVER_ID)
+    write_settings(home, SERVER_ID, vhost_url)
+    return tmp_path
+
+
+@pytest.fixture
+def replica(folder: Path) -> Generator[Running]:
+    """A replica of the demo service."""
+    with running("serve", DEMO, folder=folder) as replica:
+        replica.wait_for("is ready")
+        yield replica
+
+
+def job_id(submitted: Ended) -> str:
+    assert submitted.code == exits.OK, submitted
+    return submitted.out.strip()
+
+
+@pytest.mark.usefixtures("replica")
+def test_calls_for_people_and_for_programs(folder: Path) -> None:
+    told = toolwire("call", "batch_sum", "numbers=[1,2,3]", folder=folder)
+    assert (told.code, told.err) == (exits.OK, "")
+    assert told.json() == {"count": 3, "total": 6.0}
+    assert told.out.startswith('{\n  "count": 3')
+    told = toolwire("call", "batch_sum", "--args", "-", "--json", folder=folder, stdin='{"numbers": [4]}')
+    assert (told.code, told.out, told.err) == (exits.OK, '{"count":1,"total":4.0}\n', "")
+    told = toolwire("call", "server_identity", "--key", f"{CLIENT_ID}.2", "--json", folder=folder)
+    assert told.json()["fingerprint"] == f"{CLIENT_ID}.2"
+
+
+@pytest.mark.usefixtures("replica")
+def test_a_coded_error_names_the_field(folder: Path) -> None:
+    told = toolwire("call", "batch_sum", 'numbers=[1,"two"]', folder=folder)
+    assert (told.code, told.out) == (exits.FAILED, "")
+    assert told.err.startswith("error: invalid_args: the arguments do not fit 'batch_sum'\n  /numbers/1: ")
+    told = toolwire("call", "batch_sum", 'numbers=[1,"two"]', "--json", folder=folder)
+    assert (told.code, told.err) == (exits.FAILED, "")
+    assert told.json()["error"]["code"] == "invalid_args"
+    assert [field["path"] for field in told.json()["error"]["fields"]] == ["/numbers/1"]
+
+
+@pytest.mark.usefixtures("replica")
+def test_a_job_is_submitted_polled_and_watched(folder: Path) -> None:
+    job = job_id(toolwire("submit", "start_long_task", "seconds=2", 'payload={"a":1}', folder=folder))
+    polled = toolwire("poll", job, "--json", folder=folder)
+    assert polled.code == exits.OK
+    assert polled.json()["job_id"] == job
+    watched = toolwire("watch", job, "--json", folder=folder)
+    events = watched.json_lines()
+    assert watched.code == exits.OK
+    assert (events[0]["event"], events[-1]["event"]) == ("current", "done")
+    assert events[-1]["snapshot"]["result"]["payload"] == {"a": 1}
+    assert events[-1]["snapshot"] == toolwire("poll", job, "--json", folder=folder).json()
+    told = toolwire("watch", job, folder=folder)
+    assert told.out.splitlines()[:3] == ["now done 50% 1 of 2 seconds", "done", "{"]
+
+
+@pytest.mark.usefixtures("replica")
+def test_submit_follows_a_job_when_asked(folder: Path) -> None:
+    told = toolwire("submit", "start_long_task", "seconds=1", "--wait", folder=folder)
+    assert told.code == exits.OK
+    assert told.json()["payload"] == {}
+    assert told.err.splitlines()[-1] == "done"
+    told = toolwire("submit", "start_long_task", "seconds=1", "--wait", "--json", folder=folder)
+    assert told.json()["status"] == "done"
+
+
+@pytest.mark.usefixtures("replica")
+def test_a_reader_that_has_enough_is_no_error(folder: Path) -> None:
+    job = job_id(toolwire("submit", "start_long_task", "seconds=2", folder=folder))
+    with subprocess.Popen(
+        [*TOOLWIRE, "watch", job, "--json"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as watching:
+        assert watching.stdout is not None
+        assert watching.stderr is not None
+        assert watching.stdout.readline().startswith(b'{"event":"current"')
+        watching.stdout.close()
+        assert watching.wait(PATIENCE_S) == exits.OK
+        assert watching.stderr.read() == b""
+
+
+@pytest.mark.usefixtures("replica")
+def test_the_same_request_id_finds_the_same_job(folder: Path) -> None:
+    words = ("submit", "start_long_task", "--request-id", "order-17", "--json")
+    one, same, other = (toolwire(*words, f"seconds={number}", folder=folder) for number in (1, 1, 2))
+    assert one.json()["request_id"] == "order-17"
+    assert same.json() == one.json()
+    assert other.json()["error"]["code"] == "request_id_conflict"
+
+
+@pytest.mark.usefixtures("replica")
+def test_what_takes_too_long_ends_with_5(folder: Path) -> None:
+    told = toolwire("call", "start_long_task", "seconds=20", "--timeout", "1", "--json", folder=folder)
+    assert (told.code, told.err) == (exits.TOO_LATE, "")
+    job = job_id(toolwire("submit", "start_long_task", "seconds=20", folder=folder))
+    told = toolwire("watch", job, "--timeout", "1", folder=folder)
+    assert told.code == exits.TOO_LATE
+    assert f"job {job} was not over in time" in told.err
+
+
+@pytest.mark.usefixtures("replica")
+def test_an_interrupted_watch_ends_with_130_and_without_a_traceback(folder: Path) -> None:
+    job = job_id(toolwire("submit", "start_long_task", "seconds=20", folder=folder))
+    with running("watch", job, folder=folder) as watching:
+        watching.wait_for("now ")
+        watching.signal(signal.SIGINT)
+        assert watching.ended() == exits.INTERRUPTED
+        assert "Traceback" not in watching.text
+
+
+def test_each_way_not_to_be_delivered_is_told(folder: Path, replica: Running) -> None:
+    nobody = toolwire("call", "batch_sum", "--server", "nobody", folder=folder)
+    assert nobody.code == exits.UNDELIVERED
+    assert "no server 'nobody' on this broker" in nobody.err
+    unknown = toolwire("poll", "no-such-job", "--json", folder=folder)
+    assert (unknown.code, unknown.json()["error"]["code"]) == (exits.FAILED, "job_not_found")
+    away = toolwire("call", "batch_sum", "--broker", "amqp://127.0.0.1:1/", "--timeout", "1", folder=folder)
+    assert away.code == exits.UNDELIVERED
+    replica.signal(signal.SIGTERM)
+    assert replica.ended() == exits.OK
+    alone = toolwire("call", "batch_sum", "numbers=[1]", "--json", folder=folder)
+    assert (alone.code, alone.json()["error"]["type"]) == (exits.UNDELIVERED, "NoReplica")

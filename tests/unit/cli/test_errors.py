@@ -1,0 +1,106 @@
+"""Errors at the command line: the exit code, the words for people, the document for programs."""
+
+import pytest
+
+from toolwire.broker.errors import Away
+from toolwire.broker.node import NodeError
+from toolwire.cli import exits
+from toolwire.cli.explain import explain
+from toolwire.cli.output import print_error, printable
+from toolwire.contracts import errors
+from toolwire.contracts.errors import Code, FieldError, JobFailed, RemoteError, ResultMismatch, WireError
+from toolwire.services.store.port import StoreAway
+
+BAD = WireError(
+    code=Code.INVALID_ARGS,
+    message="the arguments do not fit 'add'",
+    retryable=False,
+    fields=(FieldError(path="/numbers/0", type="float_type", message="Input should be a valid number"),),
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.UsageError("x"), exits.USAGE),
+        (errors.DefinitionError("x"), exits.USAGE),
+        (errors.ConfigurationError("x"), exits.CONFIGURATION),
+        (errors.KeyRefused("x"), exits.CONFIGURATION),
+        (NodeError("x"), exits.CONFIGURATION),
+        (RemoteError.of(BAD), exits.FAILED),
+        (errors.JobFailed("job-1", BAD), exits.FAILED),
+        (errors.JobCancelled("job-1"), exits.FAILED),
+        (errors.ResultMismatch("add", "x"), exits.FAILED),
+        (errors.NoSuchServer("s"), exits.UNDELIVERED),
+        (errors.NoReplica("s"), exits.UNDELIVERED),
+        (errors.QueueFull("s"), exits.UNDELIVERED),
+        (errors.BrokerAway("x"), exits.UNDELIVERED),
+        (errors.AccessDenied("x"), exits.UNDELIVERED),
+        (Away("x"), exits.UNDELIVERED),
+        (StoreAway("x"), exits.UNDELIVERED),
+        (errors.DeadlineExceeded("r"), exits.TOO_LATE),
+        (errors.AnswerNotVerified("r", ("x",)), exits.TOO_LATE),
+        (errors.NotAccepted("r"), exits.TOO_LATE),
+        (errors.JobNotOver("j", "r"), exits.TOO_LATE),
+        (ValueError("x"), exits.BROKEN),
+    ],
+)
+def test_every_kind_of_error_has_its_exit_code(error: Exception, code: int) -> None:
+    assert exits.exit_code(error) == code
+
+
+def test_a_coded_error_shows_code_message_fields_and_advice() -> None:
+    explained = explain(RemoteError.of(BAD))
+    assert explained.lines == (
+        "invalid_args: the arguments do not fit 'add'",
+        "  /numbers/0: Input should be a valid number",
+        "Values are read as JSON: numbers='[1, 2]' is a list, name='\"7\"' a text.",
+    )
+    assert explained.document == {
+        "type": "InvalidArguments",
+        "code": "invalid_args",
+        "message": "the arguments do not fit 'add'",
+        "retryable": False,
+        "fields": [{"path": "/numbers/0", "type": "float_type", "message": "Input should be a valid number"}],
+    }
+
+
+def test_a_tools_own_words_are_shown() -> None:
+    said = WireError(
+        code=Code.TOOL_ERROR, message="Card was declined", retryable=False, reason="card", data={"limit": 3}
+    )
+    assert explain(RemoteError.of(said)).lines == (
+        "tool_error: Card was declined",
+        "  reason: card",
+        "  limit: 3",
+    )
+
+
+def test_a_failed_job_is_named() -> None:
+    explained = explain(JobFailed("job-1", BAD))
+    assert explained.lines[0] == "job job-1 failed"
+    assert (explained.document["type"], explained.document["job_id"]) == ("JobFailed", "job-1")
+
+
+def test_a_local_error_is_its_text() -> None:
+    explained = explain(errors.NoReplica("server-1"))
+    assert explained.lines == (str(errors.NoReplica("server-1")),)
+    assert explained.document == {"type": "NoReplica", "message": str(errors.NoReplica("server-1"))}
+
+
+def test_a_result_that_does_not_fit_says_where() -> None:
+    field = FieldError(path="/total", type="int_type", message="Input should be a valid integer")
+    assert explain(ResultMismatch("add", "it does not fit", (field,))).document["fields"] == [
+        field.model_dump()
+    ]
+
+
+def test_people_read_stderr_and_programs_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    print_error(explain(errors.UsageError("no")), as_json=False)
+    assert capsys.readouterr() == ("", "error: no\n")
+    print_error(explain(errors.UsageError("no")), as_json=True)
+    assert capsys.readouterr() == ('{"error":{"type":"UsageError","message":"no"}}\n', "")
+
+
+def test_a_server_cannot_move_the_terminals_cursor() -> None:
+    assert printable("\x1b[2Jgone\r\nhello\tworld ✓") == "�[2Jgone�\nhello\tworld ✓"

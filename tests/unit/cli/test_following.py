@@ -1,0 +1,103 @@
+"""How a job's events are shown."""
+
+import io
+import json
+from typing import get_args
+
+import pytest
+
+from toolwire.cli.following import NAMES, describe, document, json_lines, words
+from toolwire.contracts.errors import Code, WireError
+from toolwire.contracts.events import (
+    Accepted,
+    Cancelled,
+    Current,
+    Done,
+    Failed,
+    JobEvent,
+    Output,
+    Progressed,
+    Retrying,
+    Started,
+)
+from toolwire.contracts.jobs import Status
+from toolwire.contracts.snapshots import JobSnapshot, Progress
+
+HALF = Progress(fraction=0.5, message="half\x07 way")
+
+
+def snapshot(status: Status = Status.RUNNING, progress: Progress | None = None) -> JobSnapshot:
+    error = WireError(code=Code.INTERNAL, message="x", retryable=False) if status is Status.ERROR else None
+    return JobSnapshot(
+        job_id="job-1",
+        server_id="server-1",
+        tool="bake",
+        status=status,
+        attempt=2,
+        seq=3,
+        progress=progress,
+        result=None,
+        error=error,
+        created_ms=1,
+        started_ms=1,
+        updated_ms=1,
+        deadline_ms=2,
+        poll_after_ms=None if status.final else 1,
+        final=status.final,
+    )
+
+
+SHOWN: list[tuple[JobEvent, str]] = [
+    (Current(snapshot()), "now running"),
+    (Current(snapshot(progress=HALF)), "now running 50% half� way"),
+    (Accepted(snapshot(Status.ACCEPTED)), "accepted"),
+    (Started(snapshot()), "started, attempt 2"),
+    (Progressed(snapshot(progress=HALF)), "progress 50% half� way"),
+    (Progressed(snapshot(progress=Progress(fraction=1.0))), "progress 100%"),
+    (Retrying(snapshot(Status.ACCEPTED)), "retrying: attempt 2 did not end the job"),
+    (Output(snapshot(), "text"), "output text"),
+    (Done(snapshot(Status.DONE)), "done"),
+    (Failed(snapshot(Status.ERROR)), "error"),
+    (Cancelled(snapshot(Status.CANCELLED)), "cancelled"),
+]
+
+
+@pytest.mark.parametrize(("event", "line"), SHOWN, ids=lambda value: value if isinstance(value, str) else "")
+def test_an_event_is_one_line(event: JobEvent, line: str) -> None:
+    assert describe(event) == line
+    stream = io.StringIO()
+    with words(stream) as show:
+        show(event)
+    assert stream.getvalue() == f"{line}\n"
+
+
+def test_every_event_has_a_name() -> None:
+    assert set(NAMES) == set(get_args(JobEvent)) == {type(event) for event, _ in SHOWN}
+
+
+def test_programs_get_one_json_document_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with json_lines() as show:
+        show(Started(snapshot()))
+        show(Output(snapshot(), [1]))
+    started, output = map(json.loads, capsys.readouterr().out.splitlines())
+    assert started == {"event": "started", "snapshot": snapshot().model_dump(mode="json")}
+    assert output["event"] == "output"
+    assert output["output"] == [1]
+    assert "output" not in document(Started(snapshot()))
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_gets_a_bar_and_the_other_events_above_it() -> None:
+    terminal = Terminal()
+    with words(terminal) as show:
+        for event, _ in SHOWN:
+            show(event)
+    assert "started, attempt 2" in terminal.getvalue()
+    assert "50%" in terminal.getvalue()
+    assert "\x07" not in terminal.getvalue()
