@@ -1,6 +1,6 @@
 """What every lesson needs: a home with keys, and a service that runs together with a client."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ def together(vhost_url: str, tmp_path: Path) -> Together:
     """Run a service and give a client of it: `async with together(service) as client`."""
 
     @asynccontextmanager
-    async def run(service: Service[Any]) -> AsyncIterator[Client]:
+    async def run(service: Service[Any]) -> AsyncGenerator[Client]:
         home = create_home(tmp_path / "home")
         add_server(home, service.server_id)
         add_client(home, CLIENT, allow=["*"])

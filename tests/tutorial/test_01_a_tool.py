@@ -1,7 +1,6 @@
 """A tool is a typed function. Whoever may call it, calls it as if it were here."""
 
 from tests.tutorial.conftest import Together
-
 from toolwire.services import Service
 
 service = Service("calculator")

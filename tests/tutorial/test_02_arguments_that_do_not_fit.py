@@ -4,8 +4,8 @@ from typing import Annotated
 
 import pytest
 from pydantic import BaseModel, Field
-from tests.tutorial.conftest import Together
 
+from tests.tutorial.conftest import Together
 from toolwire.client import InvalidArguments
 from toolwire.services import Service
 

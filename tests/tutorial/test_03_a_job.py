@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
-from tests.tutorial.conftest import Together
 
+from tests.tutorial.conftest import Together
 from toolwire.contracts.events import Accepted, Current, Done, JobEvent, Progressed, Started
 from toolwire.services import JobContext, Service
 

@@ -1,8 +1,8 @@
 """A tool says no with `ToolError`; anything else that it raises stays inside."""
 
 import pytest
-from tests.tutorial.conftest import Together
 
+from tests.tutorial.conftest import Together
 from toolwire.client import InternalError, ToolFailed
 from toolwire.services import Service, ToolError
 

@@ -1,8 +1,8 @@
 """The request id is the idempotency key: asking twice runs once."""
 
 import pytest
-from tests.tutorial.conftest import Together
 
+from tests.tutorial.conftest import Together
 from toolwire.client import RequestIdConflict
 from toolwire.services import Service
 

@@ -3,8 +3,8 @@
 import asyncio
 
 import pytest
-from tests.tutorial.conftest import Together
 
+from tests.tutorial.conftest import Together
 from toolwire.client import JobCancelled
 from toolwire.contracts.events import Started
 from toolwire.contracts.jobs import Status

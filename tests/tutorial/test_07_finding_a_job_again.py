@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from tests.tutorial.conftest import CLIENT, Together
-
 from toolwire.client import Client
 from toolwire.services import JobContext, Service
 

@@ -1,7 +1,6 @@
 """Every server tells who it is and what it offers, in signed answers."""
 
 from tests.tutorial.conftest import Together
-
 from toolwire.services import Service
 
 service = Service("library")

@@ -7,6 +7,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq.exceptions import ChannelAccessRefused, ChannelPreconditionFailed
 
 from toolwire.broker.errors import Misdeclared
+from toolwire.broker.link import obey_cancellation
 from toolwire.broker.topology import EXCHANGE_TYPE, EXCHANGES, Queue
 
 log = logging.getLogger("toolwire.broker")
@@ -26,6 +27,7 @@ async def declare(connection: AbstractConnection, queues: Sequence[Queue], *, ex
     for queue in queues:
         await steps.take(f"queue {queue.name}", _declare_queue(queue))
     await steps.close()
+    obey_cancellation()
 
 
 def _declare_exchange(name: str) -> Step:

@@ -147,12 +147,14 @@ class Link:
                 await self._serve(connection, url)
                 if now() - began > _STEADY_SECONDS:
                     pauses = backoff()
+            obey_cancellation()
             await asyncio.sleep(next(pauses))
 
     async def _connect(self, url: URL) -> AbstractConnection | None:
+        connection = aio_pika.Connection(url, client_properties={"connection_name": self._name})
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                connection = await aio_pika.connect(url, client_properties={"connection_name": self._name})
+                await connection.connect()
         except _REFUSALS as error:
             self._refused(url, error)
         except LINK_ERRORS as error:
@@ -165,12 +167,17 @@ class Link:
             self._refusals = 0
             log.info("%s: connected to %s", self._name, _shown(url))
             return connection
+        finally:
+            if not connection.connected.is_set():
+                # Left open, its finaliser would close it, in a task of its own at some later time.
+                await _close(connection)
         return None
 
     async def _serve(self, connection: AbstractConnection, url: URL) -> None:
         lost = _loss_of(connection)
         session = asyncio.ensure_future(self._session(connection))
         try:
+            obey_cancellation()
             await asyncio.wait([lost, session], return_when=asyncio.FIRST_COMPLETED)
         finally:
             session.cancel()

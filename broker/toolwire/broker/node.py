@@ -89,7 +89,11 @@ class PrivateNode:
         return self._running_ports.management if self.management else None
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(

@@ -36,7 +36,7 @@ class Replies:
 
     def _read(self, delivery: Delivery) -> None:
         if delivery.malformed is not None:
-            self._ledger.take(Drop(delivery.malformed))
+            self._ledger.take(Drop("malformed_properties"))
             return
         lines = lines_of(delivery.body, delivery.content_type, delivery.content_encoding)
         if isinstance(lines, Drop):

@@ -7,14 +7,17 @@ from toolwire.contracts.envelopes import Request
 
 
 def meaning(request: Request) -> str:
-    """base64url of SHA-256 over what stays the same when a client tries again."""
+    """base64url of SHA-256 over what stays the same when a client tries again.
+
+    The deadline is not part of it: a program that was restarted asks again under the same request id, and has
+    a later one.
+    """
     text = canonical(
         {
             "server_id": request.server_id,
             "tool": request.tool,
             "args": request.args,
             "tool_rev": request.tool_rev,
-            "deadline_ms": request.deadline_ms,
         }
     )
     return base64url(hashlib.sha256(text.encode()).digest())

@@ -113,9 +113,13 @@ def read(verified: Verified, model: type[E]) -> E:
     except NotJson as error:
         raise BadEnvelope(str(error), None) from error
     try:
-        return model.model_validate_json(verified.payload, strict=True)
+        envelope = model.model_validate_json(verified.payload, strict=True)
     except ValidationError as error:
         raise BadEnvelope(f"not a valid {model.TYPE}", value, error) from error
+    if not envelope.model_fields_set.issuperset(("v", "type")):
+        # Their defaults spare the writer; a reader guesses neither the version nor the type.
+        raise BadEnvelope(f"this {model.TYPE} does not say its version and type", value)
+    return envelope
 
 
 def unseal(line: bytes, keys: Keyring, expect: type[E], now_ms: int) -> E:

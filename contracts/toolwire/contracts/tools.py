@@ -16,10 +16,10 @@ from toolwire.contracts.names import TOOL_PATTERN, is_tool_name
 from toolwire.contracts.signatures import Signature
 
 P = ParamSpec("P")
-R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 
-class Contract(Generic[P, R]):
+class Contract(Generic[P, R_co]):
     """What tools and jobs share."""
 
     def __init__(self, name: str, signature: Signature) -> None:
@@ -41,19 +41,19 @@ class Contract(Generic[P, R]):
             raise InvalidArguments(invalid_arguments(self.name, error)) from error
         return arguments
 
-    def decode_result(self, result: JsonValue) -> R:
+    def decode_result(self, result: JsonValue) -> R_co:
         """A received result as the type that the contract states. pydantic's `ValidationError` otherwise."""
-        return cast("R", read_result(self.signature.returns, result))
+        return cast("R_co", read_result(self.signature.returns, result))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
 
 
-class Tool(Contract[P, R]):
+class Tool(Contract[P, R_co]):
     """A tool that answers at once: `await client.call(tool, …)` gives R."""
 
 
-class JobTool(Contract[P, R]):
+class JobTool(Contract[P, R_co]):
     """A long-running tool: `await client.submit(tool, …)` gives Job[R]."""
 
 

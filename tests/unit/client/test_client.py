@@ -116,12 +116,12 @@ def test_every_line_and_every_message_is_dropped_on_its_own() -> None:
     ledger = Ledger()
     replies = Replies(ledger, Keyring([]), "client-1")
     for delivery in (
-        Delivery(b"", None, False, "tw.replies", "", malformed="bad_properties"),
+        Delivery(b"", None, False, "tw.replies", "", malformed="content_type: not UTF-8"),
         Delivery(b"{}", None, False, "tw.replies", "client-1.x", content_type="text/plain"),
         Delivery(b"{}\n{}", "response", False, "tw.replies", "client-1.x", content_type=CONTENT_TYPE),
     ):
         replies.receive(delivery)
-    assert ledger.dropped == {"bad_properties": 1, "bad_content_type": 1, "bad_envelope": 2}
+    assert ledger.dropped == {"malformed_properties": 1, "bad_content_type": 1, "bad_envelope": 2}
 
 
 # --- what is exported ---

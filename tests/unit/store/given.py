@@ -31,8 +31,8 @@ LONG = 60_000  # milliseconds: a lease that does not run out in a test
 SHORT = 30  # milliseconds: a lease to wait for
 WITHIN = 5.0  # seconds
 
-HOME = Address("client-1.instance-1", "digest-1", "kid-1")
-ELSEWHERE = Address("client-1.instance-2", "digest-2", "kid-2")
+HOME = Address("client-1.instance-1", "digest-1", "kid-1", asked_ms=1)
+ELSEWHERE = Address("client-1.instance-2", "digest-2", "kid-2", asked_ms=2)
 DONE = Outcome(Status.DONE, result='{"total":6}')
 FAILED = Outcome(Status.ERROR, error='{"code":"tool_error"}')
 CANCELLED = Outcome(Status.CANCELLED, error='{"code":"cancelled"}')

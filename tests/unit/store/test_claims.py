@@ -127,7 +127,7 @@ async def test_servers_on_one_database_do_not_see_each_other(store: Store, store
 
 async def test_a_readdressed_answer_goes_where_the_client_is_now(store: Store) -> None:
     record = await accepted(store)
-    moved = await store.readdress(record.key, ELSEWHERE)
+    moved = await store.readdress(record.key, ELSEWHERE, deadline_ms=record.deadline_ms)
     assert moved == dataclasses.replace(record, address=ELSEWHERE)
     (message,) = changed(await taken(store)).messages
     assert message.address == ELSEWHERE
@@ -135,13 +135,23 @@ async def test_a_readdressed_answer_goes_where_the_client_is_now(store: Store) -
 
 async def test_a_message_that_is_not_sent_yet_follows_the_client(store: Store) -> None:
     record = await accepted(store, lease_ms=SHORT)
-    await store.readdress(record.key, ELSEWHERE)
+    await store.readdress(record.key, ELSEWHERE, deadline_ms=record.deadline_ms)
     (message,) = await eventually(lambda: unsent(store))
     assert message.address == message.record.address == ELSEWHERE
 
 
+@pytest.mark.promise("P6")
+async def test_an_older_attempt_that_comes_late_moves_nothing(store: Store) -> None:
+    """A replayed line must not draw the answer away from where the client listens now."""
+    record = await accepted(store)
+    await store.readdress(record.key, ELSEWHERE, deadline_ms=record.deadline_ms)
+    late = await store.readdress(record.key, HOME, deadline_ms=record.deadline_ms)
+    assert late is not None
+    assert late.address == ELSEWHERE
+
+
 async def test_only_what_is_there_can_be_readdressed(store: Store) -> None:
-    assert await store.readdress(RecordKey(CLIENT, "nothing"), ELSEWHERE) is None
+    assert await store.readdress(RecordKey(CLIENT, "nothing"), ELSEWHERE, deadline_ms=1) is None
 
 
 async def test_text_is_kept_exactly(store: Store) -> None:

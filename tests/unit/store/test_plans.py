@@ -62,7 +62,7 @@ async def test_no_statement_steps_through_a_table(tmp_path: Path) -> None:
 async def call_everything(store: Store) -> None:
     """Make the store run each of its statements at least once."""
     call = await claimed(store, token="token-1", lease_ms=0)
-    await store.readdress(call.key, ELSEWHERE)
+    await store.readdress(call.key, ELSEWHERE, deadline_ms=call.deadline_ms)
     await running(store, token="token-2")
     await store.renew(["token-2"], lease_ms=LONG)
     await store.progress("token-2", "{}", holder=HOLDER, lease_ms=LONG)

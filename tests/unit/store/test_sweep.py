@@ -7,6 +7,7 @@ import pytest
 from tests.unit.store.given import (
     CLIENT,
     DONE,
+    ELSEWHERE,
     HOLDER,
     LONG,
     OTHER,
@@ -186,6 +187,17 @@ async def test_a_record_leaves_after_its_deadline_and_twice_the_skew(store: Stor
     assert await store.find(late.key) is not None
     assert await forget(store, skew_ms=400) == 1
     assert await store.find(late.key) is None
+
+
+@pytest.mark.promise("P4")
+async def test_a_tombstone_stays_until_no_attempt_can_be_replayed(store: Store) -> None:
+    """A later attempt may carry a later deadline: while it is fresh, its request must still be known."""
+    record = await claimed(store, token="token-1", ttl_ms=-LONG)
+    await finished(store, "token-1")
+    await store.readdress(record.key, ELSEWHERE, deadline_ms=record.deadline_ms + 2 * LONG)
+    assert await forget(store) == 1
+    assert await forget(store) == 0
+    assert await store.find(record.key) is not None
 
 
 async def test_what_is_not_over_is_never_forgotten(store: Store) -> None:

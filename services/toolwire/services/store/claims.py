@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Text, bindparam, case, select, update
 from sqlalchemy.sql.dml import ReturningInsert
 
 from toolwire.contracts.jobs import Status, Trigger, step
-from toolwire.services.store.dialects import insert_new
+from toolwire.services.store.dialects import BIG, insert_new
 from toolwire.services.store.outbox import tell
 from toolwire.services.store.port import Address, Changed, NewRecord, Record, RecordKey
 from toolwire.services.store.rows import Unit, columns_of, record_of
@@ -20,10 +20,19 @@ _by_key = (
     records.c.request_id == bindparam("request"),
 )
 _FIND = select(*records.c).where(*_by_key)
+_asked = bindparam("asked", type_=BIG)
+_until = bindparam("until", type_=BIG)
+_is_newest = records.c.asked_ms <= _asked
 _READDRESS = (
     update(records)
     .where(*_by_key)
-    .values(reply_to=bindparam("to"), request_digest=bindparam("digest"), kid=bindparam("key"))
+    .values(
+        reply_to=case((_is_newest, bindparam("to", type_=Text())), else_=records.c.reply_to),
+        request_digest=case((_is_newest, bindparam("digest", type_=Text())), else_=records.c.request_digest),
+        kid=case((_is_newest, bindparam("key", type_=Text())), else_=records.c.kid),
+        asked_ms=case((_is_newest, _asked), else_=records.c.asked_ms),
+        keep_until_ms=case((records.c.keep_until_ms < _until, _until), else_=records.c.keep_until_ms),
+    )
     .returning(*records.c)
 )
 
@@ -47,10 +56,16 @@ def accept(unit: Unit, new: NewRecord, *, holder: str, lease_ms: int) -> Changed
     return _insert(unit, new, waiting, holder=holder, lease_ms=lease_ms)
 
 
-def readdress(unit: Unit, key: RecordKey, address: Address) -> Record | None:
+def readdress(unit: Unit, key: RecordKey, address: Address, *, deadline_ms: int) -> Record | None:
     """Point a record at its newest attempt. Not a transition: neither `seq` nor `updated_ms` changes."""
-    newest = {"to": address.reply_to, "digest": address.request_digest, "key": address.kid}
-    row = unit.connection.execute(_READDRESS, {**_named(unit, key), **newest}).one_or_none()
+    attempt = {
+        "to": address.reply_to,
+        "digest": address.request_digest,
+        "key": address.kid,
+        "asked": address.asked_ms,
+        "until": deadline_ms,
+    }
+    row = unit.connection.execute(_READDRESS, {**_named(unit, key), **attempt}).one_or_none()
     return None if row is None else record_of(row)
 
 

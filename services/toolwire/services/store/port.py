@@ -42,6 +42,8 @@ class Address:
     request_digest: str
     kid: str
     """The key that signed the attempt: what is sealed with a shared secret is answered with it."""
+    asked_ms: int
+    """When the client signed the attempt: an older one that comes later, replayed, moves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +172,10 @@ class Store(Protocol):
         """Insert a job as `accepted` with its event; or give the record that was there first."""
         ...
 
-    async def readdress(self, key: RecordKey, address: Address) -> Record | None:
-        """Point a record at its newest attempt, so that the answer goes where the client is now."""
+    async def readdress(self, key: RecordKey, address: Address, *, deadline_ms: int) -> Record | None:
+        """Note another attempt of a request that is on record: the answer goes to the newest one, and the
+        tombstone stays as long as any of them could be replayed.
+        """
         ...
 
     async def take(

@@ -61,10 +61,12 @@ records = Table(
     Column("reply_to", Text, nullable=False),
     Column("request_digest", Text, nullable=False),
     Column("kid", Text, nullable=False),
+    Column("asked_ms", BIG, nullable=False),
     Column("max_attempts", BIG, nullable=False),
     Column("priority", BIG, nullable=False),
     Column("created_ms", BIG, nullable=False),
     Column("deadline_ms", BIG, nullable=False),
+    Column("keep_until_ms", BIG, nullable=False),  # the last deadline of any attempt
     *_changing_columns(),
     # Written with the last transition and never after it; so a message does not repeat them.
     Column("result", Text),
@@ -120,7 +122,7 @@ _index("tw_records_waiting", *_lane, where=is_waiting)
 _index("tw_records_held", _r.server_id, _r.lease_until_ms, _r.client_id, _r.holder, where=is_held)
 _index("tw_records_open", _r.server_id, _r.deadline_ms, where=is_open)
 _index("tw_records_over", _r.server_id, _r.ended_ms, where=is_over & has_body)
-_index("tw_records_tombstones", _r.server_id, _r.deadline_ms, where=is_tombstone)
+_index("tw_records_tombstones", _r.server_id, _r.keep_until_ms, where=is_tombstone)
 _index("tw_outbox_unsent", _o.server_id, _o.number, _o.sender_until_ms, _o.record_id)
 _index("tw_outbox_record", _o.record_id, _o.number, _o.sender_until_ms)
 

@@ -71,8 +71,8 @@ class SqlStore(Store):
     async def accept(self, new: NewRecord, *, holder: str, lease_ms: int) -> Changed | Record:
         return await self._run(lambda unit: claims.accept(unit, new, holder=holder, lease_ms=lease_ms))
 
-    async def readdress(self, key: RecordKey, address: Address) -> Record | None:
-        return await self._run(lambda unit: claims.readdress(unit, key, address))
+    async def readdress(self, key: RecordKey, address: Address, *, deadline_ms: int) -> Record | None:
+        return await self._run(lambda unit: claims.readdress(unit, key, address, deadline_ms=deadline_ms))
 
     # --- attempts ---
 

@@ -61,8 +61,8 @@ _DROP_BODY = (
     .where(_these, *_old)
     .values(args="", trace=None, progress=None, result=None, error=None, forgotten_ms=bindparam("now_ms"))
 )
-_stale = (_of_this_server, is_tombstone, records.c.deadline_ms <= bindparam("due_by_ms"))
-_FIND_STALE = select(records.c.id).where(*_stale).order_by(records.c.deadline_ms)
+_stale = (_of_this_server, is_tombstone, records.c.keep_until_ms <= bindparam("due_by_ms"))
+_FIND_STALE = select(records.c.id).where(*_stale).order_by(records.c.keep_until_ms)
 _DROP_RECORD = delete(records).where(_these, *_stale)
 
 _RUNNING = select(func.count()).where(_of_this_server, is_held, records.c.holder == bindparam("by"))

@@ -1,0 +1,68 @@
+"""Answers on their way home: sealed, and published until the broker has them or nobody waits any more."""
+
+import asyncio
+import json
+import logging
+import time
+from dataclasses import dataclass
+
+from toolwire.broker.errors import BrokerError
+from toolwire.contracts.builtin import CANCEL_JOB, POLL_JOB
+from toolwire.contracts.errors import Code, DefinitionError
+from toolwire.contracts.jobs import Status
+from toolwire.services.decide import refuse
+from toolwire.services.execute import Ended
+from toolwire.services.plans import Prepared, Reply
+from toolwire.services.post import Post
+from toolwire.services.seals import Seals
+from toolwire.services.store.port import Address, RecordKey
+
+log = logging.getLogger("toolwire.services")
+
+AGAIN_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Sends the signed responses of one replica."""
+
+    seals: Seals
+    post: Post
+
+    async def send(self, key: RecordKey, address: Address, reply: Reply, deadline_ms: int) -> None:
+        """Answer the attempt at `address`. Given up, and logged, when the caller's deadline has passed."""
+        line = self._seal(key, address, reply)
+        while True:
+            try:
+                await self.post.answer(key.client_id, address.reply_to, line)
+            except BrokerError as error:
+                if now_ms() > deadline_ms:
+                    log.error("an answer to %s was given up: %s", key.client_id, error)  # noqa: TRY400 - says it all
+                    return
+                log.warning("an answer to %s waits for the broker: %s", key.client_id, error)
+                await asyncio.sleep(AGAIN_S)
+            else:
+                log.debug("answered request %s of %s: %s", key.request_id, key.client_id, reply.status)
+                return
+
+    def _seal(self, key: RecordKey, address: Address, reply: Reply) -> bytes:
+        try:
+            return self.seals.response(key, address, reply, now_ms())
+        except DefinitionError:
+            too_large = refuse(Code.RESULT_TOO_LARGE, "the answer does not fit a message").reply
+            return self.seals.response(key, address, too_large, now_ms())
+
+
+def reply_of(ended: Ended, prepared: Prepared) -> Reply:
+    """The answer for a run that made no record. A poll answers with the status of the job itself."""
+    if ended.error is not None:
+        return Reply(Status.ERROR, error=ended.error)
+    result = json.loads(ended.result or "null")
+    if prepared.spec.builtin and prepared.spec.name in (POLL_JOB, CANCEL_JOB):
+        return Reply(Status(result["status"]), result)
+    return Reply("ok", result)
+
+
+def now_ms() -> int:
+    """The replica's clock, in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000

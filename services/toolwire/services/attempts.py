@@ -1,0 +1,174 @@
+"""One attempt to run a claimed request: under its lease, from the tool's first line to its outcome."""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any
+
+from toolwire.contracts.envelopes import Trace
+from toolwire.contracts.errors import Code
+from toolwire.contracts.jobs import Status
+from toolwire.services.context import JobContext, ToolContext
+from toolwire.services.execute import Ended, cancelled, execute, interrupted
+from toolwire.services.leases import Ending, Leases
+from toolwire.services.outbox import Outbox
+from toolwire.services.plans import Prepared
+from toolwire.services.reporter import Reporter
+from toolwire.services.store.port import Changed, CommitUnknown, Outcome, Record, Store, StoreAway
+
+log = logging.getLogger("toolwire.services")
+
+FIRST_RETRY_MS = 1_000
+LONGEST_RETRY_MS = 60_000
+STORE_RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
+
+
+@dataclass(slots=True)
+class Attempts:
+    """Runs tools for this replica."""
+
+    store: Store
+    outbox: Outbox
+    leases: Leases
+    threads: Executor
+    state: Any
+    holder: str
+
+    async def run(self, record: Record, prepared: Prepared, *, tell: Callable[[], bool]) -> Changed | None:
+        """Run the tool for a record that this replica holds, and record how it ended.
+
+        `tell` is asked when the outcome is written: whether a call's answer has to go through the outbox.
+        None: the lease was lost, nothing was written, and somebody else decides (promise P10).
+        """
+        assert record.token is not None  # noqa: S101 - who runs a record holds it
+        reporter = Reporter(
+            self.store, self.outbox, token=record.token, holder=self.holder, lease_ms=self.leases.lease_ms
+        )
+        with self.leases.hold(record.token) as held:
+            ended: Ended | Ending
+            try:
+                context = self._context(record, prepared, reporter)
+                ended = await execute(
+                    prepared,
+                    context,
+                    seconds_left=record.deadline_ms / 1000 - time.time(),
+                    threads=self.threads,
+                )
+            except asyncio.CancelledError:
+                if held.ending is None:
+                    raise
+                ended = held.ending
+            held.settling = True
+            if held.ending is not None:
+                if held.task.uncancel():
+                    raise asyncio.CancelledError  # the replica waits no longer: the sweep settles this
+                if isinstance(ended, Ended) and ended.error is not None:
+                    ended = held.ending  # the tool made an error of its cancellation
+            progress = await reporter.close()
+            return await self._settle(record, ended, progress, tell)
+
+    def _context(self, record: Record, prepared: Prepared, reporter: Reporter) -> tuple[Any, ...]:
+        if not prepared.spec.takes_context:
+            return ()
+        known: dict[str, Any] = {
+            "state": self.state,
+            "client_id": record.key.client_id,
+            "request_id": record.key.request_id,
+            "tool": record.tool,
+            "deadline_ms": record.deadline_ms,
+            "attempt": record.attempt,
+            "trace": None if record.trace is None else Trace.model_validate_json(record.trace),
+        }
+        if record.job_id is None:
+            return (ToolContext(**known),)
+        return (JobContext(**known, job_id=record.job_id, report=reporter.report),)
+
+    async def _settle(
+        self, record: Record, ended: Ended | Ending, progress: str | None, tell: Callable[[], bool]
+    ) -> Changed | None:
+        token = record.token
+        assert token is not None  # noqa: S101 - who runs a record holds it
+        if ended is Ending.FENCED:
+            log.warning(
+                "%s of %s was taken over; its outcome here is dropped", record.tool, record.key.client_id
+            )
+            return None
+        delay_ms = retry_delay(record, ended)
+        if delay_ms is not None:
+            return await self._certainly(
+                record,
+                lambda: self.store.retry(
+                    token, delay_ms=delay_ms, holder=self.holder, lease_ms=self.leases.lease_ms
+                ),
+            )
+        outcome = outcome_of(ended)
+        return await self._certainly(
+            record,
+            lambda: self.store.finish(
+                token,
+                outcome,
+                progress=progress,
+                tell=tell(),
+                holder=self.holder,
+                lease_ms=self.leases.lease_ms,
+            ),
+        )
+
+    async def _certainly(
+        self, record: Record, write: Callable[[], Awaitable[Changed | None]]
+    ) -> Changed | None:
+        """Write until the store has taken it or the token is lost, however long the store is away."""
+        unknown = False
+        tries = 0
+        while True:
+            try:
+                changed = await write()
+                if changed is None and unknown:
+                    return await self._recorded(record)
+            except StoreAway as error:
+                unknown = unknown or isinstance(error, CommitUnknown)
+                log.warning("the outcome of %s waits for the store: %s", record.tool, error)
+                await asyncio.sleep(STORE_RETRY_S[min(tries, len(STORE_RETRY_S) - 1)])
+                tries += 1
+            else:
+                return changed
+
+    async def _recorded(self, record: Record) -> Changed | None:
+        """After an unknown commit: whether the outcome is there after all. The sweep sends its messages."""
+        found = await self.store.find(record.key)
+        return Changed(found) if found is not None and found.status.final else None
+
+
+def retry_delay(record: Record, ended: Ended | Ending) -> int | None:
+    """How long until the next attempt, in milliseconds; None where this was the last.
+
+    Only what broke or was interrupted is tried again, and only where the tool declares that it may run twice.
+    """
+    if record.attempt >= record.max_attempts:
+        return None
+    if ended is Ending.DRAINING:
+        return 0
+    if (
+        record.kind == "job"
+        and isinstance(ended, Ended)
+        and ended.error
+        and ended.error.code is Code.INTERNAL
+    ):
+        longest = min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (record.attempt - 1))
+        return random.randint(longest // 2, longest)  # noqa: S311 - jitter, not a secret
+    return None
+
+
+def outcome_of(ended: Ended | Ending) -> Outcome:
+    """What is recorded of an attempt that was the last."""
+    if ended is Ending.CANCELLED:
+        return Outcome(Status.CANCELLED, error=cancelled().model_dump_json())
+    if isinstance(ended, Ending):
+        return Outcome(Status.ERROR, error=interrupted().model_dump_json())
+    if ended.error is not None:
+        return Outcome(Status.ERROR, error=ended.error.model_dump_json())
+    return Outcome(Status.DONE, result=ended.result)

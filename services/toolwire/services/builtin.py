@@ -1,0 +1,100 @@
+"""The tools that every service has: who it is, what it offers, and its clients' jobs."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from toolwire.contracts.builtin import (
+    CancelJob,
+    Capabilities,
+    Catalogue,
+    JobList,
+    ListJobs,
+    NoArguments,
+    PollJob,
+    ServerIdentity,
+)
+from toolwire.contracts.errors import Code, WireError
+from toolwire.contracts.jobs import Status
+from toolwire.contracts.registry import ClientEntry
+from toolwire.contracts.snapshots import JobSnapshot
+from toolwire.services.context import Caller
+from toolwire.services.execute import Refusal, cancelled
+from toolwire.services.snapshots import snapshot_of
+from toolwire.services.store.port import Changed, Record, Store
+from toolwire.services.tools import Declaration, Manners, ToolSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the built-in tools work with."""
+
+    server_id: str
+    fingerprint: Callable[[str], str]
+    """What a caller under this kid may know this server by."""
+    store: Store
+    holder: str
+    lease_ms: int
+    clients: Mapping[str, ClientEntry]
+    tools: Mapping[str, ToolSpec]
+    changed: Callable[[Changed], None]
+    """Tells of a job that was cancelled, and wakes whoever runs it."""
+
+
+def builtin_tools(desk: Desk) -> list[ToolSpec]:
+    """The built-in tools, over `desk`. Each sees the calling client's own things only (promise P5)."""
+
+    async def server_identity(ctx: Caller, _: NoArguments) -> ServerIdentity:
+        """Who this server is and what it can do."""
+        return ServerIdentity(
+            server_id=desk.server_id,
+            fingerprint=desk.fingerprint(ctx.kid),
+            capabilities=Capabilities.model_validate({"async": True, "stateless": True}),
+        )
+
+    async def list_tools(ctx: Caller, _: NoArguments) -> Catalogue:
+        """The tools that this client may use, by name."""
+        client = desk.clients[ctx.client_id]
+        own = (spec for spec in desk.tools.values() if not spec.builtin and client.allows(spec.name))
+        return Catalogue(tools=tuple(sorted((spec.descriptor for spec in own), key=lambda told: told.name)))
+
+    async def poll_job(ctx: Caller, args: PollJob) -> JobSnapshot:
+        """How a job stands."""
+        return _found(await desk.store.job(ctx.client_id, args.job_id), desk.server_id)
+
+    async def cancel_job(ctx: Caller, args: CancelJob) -> JobSnapshot:
+        """End a job: at once while it waits, else by asking whoever runs it. A finished one stays."""
+        changed = await desk.store.cancel(
+            ctx.client_id,
+            args.job_id,
+            cancelled().model_dump_json(),
+            holder=desk.holder,
+            lease_ms=desk.lease_ms,
+        )
+        if changed is not None:
+            desk.changed(changed)
+        return _found(None if changed is None else changed.record, desk.server_id)
+
+    async def list_jobs(ctx: Caller, args: ListJobs) -> JobList:
+        """This client's jobs, newest first."""
+        records = await desk.store.jobs(
+            ctx.client_id, statuses=args.statuses or tuple(Status), limit=args.limit, before=args.before
+        )
+        return JobList(jobs=tuple(snapshot_of(record, desk.server_id) for record in records))
+
+    reads = Declaration(manners=Manners(read_only=True, open_world=False), takes_context=True)
+    writes = Declaration(manners=Manners(idempotent=True, open_world=False), takes_context=True)
+    return [
+        reads.spec(server_identity, "tool", builtin=True),
+        reads.spec(list_tools, "tool", builtin=True),
+        reads.spec(poll_job, "tool", builtin=True),
+        writes.spec(cancel_job, "tool", builtin=True),
+        reads.spec(list_jobs, "tool", builtin=True),
+    ]
+
+
+def _found(record: Record | None, server_id: str) -> JobSnapshot:
+    if record is None or record.forgotten:  # without its outcome a job tells nothing true any more
+        raise Refusal(
+            WireError(code=Code.JOB_NOT_FOUND, message="this client has no such job", retryable=False)
+        )
+    return snapshot_of(record, server_id)

@@ -1,0 +1,86 @@
+"""Tell: outbox rows are published with confirms, in order, and then marked.
+
+Whoever wrote a row holds it for one lease and sends it from here; what stays unsent, because the replica died
+or the broker was away, is found by the sweep and comes through here again. A row may so be sent twice,
+never not at all: receivers drop what they saw by `(server_id, job_id, seq)`.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+
+from toolwire.broker.errors import BrokerError
+from toolwire.services.decide import stored
+from toolwire.services.post import Post
+from toolwire.services.seals import Seals
+from toolwire.services.store.port import Message, Store, StoreAway
+
+log = logging.getLogger("toolwire.services")
+
+BATCH = 64
+"""How many rows are on their way to the broker at the same time."""
+
+
+class Outbox:
+    """Sends the rows that this replica wrote or took over."""
+
+    def __init__(self, store: Store, post: Post, seals: Seals) -> None:
+        self._store = store
+        self._post = post
+        self._seals = seals
+        self._waiting: asyncio.Queue[Message] = asyncio.Queue()
+        self._numbers: set[int] = set()
+        """The rows that wait or are on their way."""
+
+    def tell(self, messages: Sequence[Message]) -> None:
+        """Send these rows as soon as it is their turn."""
+        for message in messages:
+            # While the broker is away the sweep finds these rows over and over.
+            if message.number not in self._numbers:
+                self._numbers.add(message.number)
+                self._waiting.put_nowait(message)
+
+    async def drained(self) -> None:
+        """Wait until everything was sent, or tried."""
+        await self._waiting.join()
+
+    async def work(self) -> None:
+        """Send, for ever."""
+        while True:
+            batch = [await self._waiting.get()]
+            while len(batch) < BATCH and not self._waiting.empty():
+                batch.append(self._waiting.get_nowait())
+            try:
+                await self._send(batch)
+            finally:
+                for message in batch:
+                    self._numbers.discard(message.number)
+                    self._waiting.task_done()
+
+    async def _send(self, batch: Sequence[Message]) -> None:
+        results = await asyncio.gather(*map(self._one, batch), return_exceptions=True)
+        settled: list[int] = []
+        for message, result in zip(batch, results, strict=True):
+            if result is None:
+                settled.append(message.number)
+            elif isinstance(result, BrokerError):
+                log.warning("an event waits in the outbox: %s", result)
+            else:
+                log.error("an outbox row can never be sent; the poll tells", exc_info=result)
+                if isinstance(result, Exception):
+                    settled.append(message.number)
+        try:
+            if settled:
+                await self._store.sent(settled)
+        except StoreAway as error:
+            log.warning("sent events are not marked, they will be sent again: %s", error)
+
+    async def _one(self, message: Message) -> None:
+        now_ms = time.time_ns() // 1_000_000
+        if message.event is None:
+            line = self._seals.response(message.key, message.address, stored(message.record), now_ms)
+            await self._post.answer(message.key.client_id, message.address.reply_to, line)
+        else:
+            own, watched = self._seals.event(message, message.event, now_ms)
+            await self._post.event(message, message.event, own, watched)

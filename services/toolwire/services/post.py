@@ -1,0 +1,104 @@
+"""Everything that a replica sends, by what it is: answers, events, hints, control, and what it puts aside."""
+
+import logging
+import secrets
+from collections import Counter
+
+from toolwire.broker.consume import Delivery
+from toolwire.broker.errors import BrokerError, Unroutable
+from toolwire.broker.publish import Outgoing, Publisher
+from toolwire.broker.topology import (
+    Route,
+    control_route,
+    dead_route,
+    event_route,
+    job_route,
+    junk_route,
+    reply_route,
+)
+from toolwire.contracts.envelopes import EnvelopeType
+from toolwire.contracts.jobs import EventName
+from toolwire.services.store.port import Message
+
+log = logging.getLogger("toolwire.services")
+
+TIMEOUT_S = 10.0
+"""How long one attempt to publish waits for the broker's confirm."""
+
+
+class Post:
+    """Publishing with the names and manners of each kind. Raises the broker layer's errors, except where
+    losing a message is harmless.
+    """
+
+    def __init__(self, publisher: Publisher, server_id: str, counts: Counter[str]) -> None:
+        self._publisher = publisher
+        self._server_id = server_id
+        self._counts = counts
+
+    async def answer(self, client_id: str, reply_to: str, line: bytes) -> None:
+        """An answer, confirmed. A client that is gone takes its answer with it: the record stays."""
+        await self._home(reply_route(client_id, reply_to), "response", line)
+
+    async def event(self, message: Message, name: EventName, own: bytes, watched: bytes) -> None:
+        """A job's event, confirmed: to its owner, and to whoever watches."""
+        client_id = message.key.client_id
+        await self._home(reply_route(client_id, message.address.reply_to), "event", own)
+        await self._publish(
+            event_route(client_id, self._server_id, message.tool, name), "event", watched, mandatory=False
+        )
+
+    async def hint(self) -> None:
+        """Wake one replica: there is work in the store. Losing it costs a second at most."""
+        await self._aside(job_route(self._server_id), "hint", b"work", {})
+
+    async def control(self, line: bytes) -> None:
+        """Tell all replicas to look. Losing it costs the time to their next renewal."""
+        await self._aside(control_route(self._server_id), "control", line, {})
+
+    async def junk(self, delivery: Delivery, body: bytes, reason: str) -> None:
+        """Keep what never authenticated for a look, with the reason; it gets no answer (promise P6)."""
+        self._counts[f"junk.{reason}"] += 1
+        log.warning(
+            "refused without an answer: %s (%d bytes, key %r)", reason, len(body), delivery.routing_key
+        )
+        headers = {"x-toolwire-reason": reason, "x-toolwire-routing-key": delivery.routing_key}
+        await self._aside(junk_route(self._server_id), "junk", body, headers)
+
+    async def dead(self, delivery: Delivery, line: bytes, reason: str) -> None:
+        """Keep an authentic line that can neither be handled nor answered."""
+        self._counts[f"dead.{reason}"] += 1
+        log.error("an authentic message could not be handled: %s (key %r)", reason, delivery.routing_key)
+        headers = {"x-toolwire-reason": reason, "x-toolwire-routing-key": delivery.routing_key}
+        await self._publish(dead_route(self._server_id), "dead", line, headers=headers)
+
+    async def _home(self, route: Route, type_: EnvelopeType, line: bytes) -> None:
+        try:
+            await self._publish(route, type_, line)
+        except Unroutable:
+            self._counts[f"undeliverable.{type_}"] += 1
+
+    async def _aside(self, route: Route, type_: str, body: bytes, headers: dict[str, str]) -> None:
+        try:
+            await self._publish(route, type_, body, headers=headers, mandatory=False)
+        except BrokerError as error:
+            log.warning("a %s was lost: %s", type_, error)
+
+    async def _publish(
+        self,
+        route: Route,
+        type_: str,
+        body: bytes,
+        *,
+        headers: dict[str, str] | None = None,
+        mandatory: bool = True,
+    ) -> None:
+        message = Outgoing(
+            route=route,
+            body=body,
+            type=type_,
+            message_id=secrets.token_hex(16),
+            mandatory=mandatory,
+            headers=headers or {},
+        )
+        await self._publisher.publish(message, timeout=TIMEOUT_S)

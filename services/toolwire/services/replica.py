@@ -1,0 +1,219 @@
+"""One replica: a service at work. It holds no state that another replica could not do without."""
+
+import asyncio
+import logging
+import secrets
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from toolwire.broker.consume import Consumer, Delivery, Subscription
+from toolwire.broker.publish import Publisher
+from toolwire.broker.topology import call_queue, control_queue, dead_queue, job_queue, junk_queue
+from toolwire.client.home import Home
+from toolwire.contracts.envelopes import Control
+from toolwire.contracts.errors import Unverified
+from toolwire.contracts.sealing import BadEnvelope, unseal
+from toolwire.services.answers import Answers, now_ms
+from toolwire.services.attempts import Attempts
+from toolwire.services.builtin import Desk, builtin_tools
+from toolwire.services.calls import Calls
+from toolwire.services.decide import SKEW_MS, Policy
+from toolwire.services.identity import read_identity
+from toolwire.services.intake import Intake
+from toolwire.services.leases import Ending, Leases
+from toolwire.services.outbox import Outbox
+from toolwire.services.post import Post
+from toolwire.services.runner import Runner
+from toolwire.services.seals import Seals
+from toolwire.services.settings import ServiceSettings
+from toolwire.services.store import open_store
+from toolwire.services.store.port import Changed
+from toolwire.services.store_watch import StoreWatch
+from toolwire.services.sweep import Sweep
+from toolwire.services.tasks import Tasks
+
+if TYPE_CHECKING:
+    from toolwire.services.service import Service
+
+log = logging.getLogger("toolwire.services")
+
+START_S = 30.0
+"""How long a replica waits for the broker when it starts."""
+LAST_WORDS_S = 5.0
+"""How long a stopping replica waits for hand-backs and for the outbox."""
+SPARE_DELIVERIES = 8
+"""Deliveries beyond the places, so that a poll or a cancel passes by slow tools."""
+RESTART_S = 1.0
+
+
+class Replica:
+    """A running copy of `service`. Enter it to start, leave it to stop: it then finishes or hands back
+    what it runs, within the grace time, and loses nothing.
+
+    Raises `ConfigurationError` on entering where keys or settings are wrong, the broker layer's `BrokerError`
+    where no broker could be reached, and `StoreAway`.
+    """
+
+    def __init__(self, service: "Service[Any]", settings: ServiceSettings) -> None:
+        self.service = service
+        self.settings = settings
+        self.name = f"{service.server_id}-{secrets.token_hex(4)}"
+        self.counts: Counter[str] = Counter()
+        """What was refused, put aside or undeliverable, by reason."""
+        self._loops = Tasks()
+        self._work = Tasks()
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            await self._start(stack)
+            self._stack = stack.pop_all()
+        log.info("replica %s is ready", self.name)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self._drain()
+        finally:
+            await self._work.cancel()
+            await self._stack.aclose()
+        log.info("replica %s has stopped", self.name)
+
+    @property
+    def ready(self) -> bool:
+        """Whether a request that arrives now would be handled."""
+        return self._consumer.ready and self._publisher.connected and not self._watch.away
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        settings, server_id = self.settings, self.service.server_id
+        identity = self._identity = read_identity(Home(settings.home), server_id)
+        lease_ms = round(settings.lease_s * 1000)
+
+        threads = ThreadPoolExecutor(settings.places + settings.job_slots, thread_name_prefix="tool")
+        stack.callback(threads.shutdown, wait=False, cancel_futures=True)
+        state = await stack.enter_async_context(self.service.open_state())
+        store = await stack.enter_async_context(open_store(settings.store_url(), server_id))
+        queues = (call_queue(server_id), job_queue(server_id), dead_queue(server_id), junk_queue(server_id))
+        self._publisher = await stack.enter_async_context(
+            Publisher(settings.broker_urls(), name=self.name, declare=queues)
+        )
+        await self._publisher.wait_connected(START_S)
+
+        seals = Seals(server_id, identity.signer, identity.shared)
+        post = Post(self._publisher, server_id, self.counts)
+        self._outbox = Outbox(store, post, seals)
+        self._leases = Leases(store, lease_ms)
+        attempts = Attempts(store, self._outbox, self._leases, threads, state, self.name)
+        tools = dict(self.service.tools)
+        self._runner = Runner(attempts, tools, self._work, post, settings.job_slots)
+        desk = Desk(
+            server_id=server_id,
+            fingerprint=identity.fingerprint,
+            store=store,
+            holder=self.name,
+            lease_ms=lease_ms,
+            clients=identity.clients,
+            tools=tools,
+            changed=lambda changed: self._told(changed, post, seals),
+        )
+        tools.update({spec.name: spec for spec in builtin_tools(desk)})
+        answers = Answers(seals, post)
+        calls = Calls(
+            policy=Policy(server_id, identity.clients, tools),
+            attempts=attempts,
+            runner=self._runner,
+            answers=answers,
+            places=settings.places,
+            counts=self.counts,
+            on_store_away=self._report_store_away,
+        )
+        intake = Intake(identity.client_keys, calls, answers, post, self._work, self.counts)
+        self._consumer = Consumer(
+            settings.broker_urls(), name=self.name, subscriptions=self._subscriptions(intake), declare=queues
+        )
+        self._watch = StoreWatch(store, self._consumer, self.name)
+        sweep = Sweep(
+            store=store,
+            outbox=self._outbox,
+            runner=self._runner,
+            holder=self.name,
+            lease_ms=lease_ms,
+            result_ttl_ms=round(settings.result_ttl_s * 1000),
+            skew_ms=SKEW_MS,
+        )
+        stack.push_async_callback(self._loops.cancel)
+        self._loop(self._leases.keep, "leases")
+        self._loop(self._outbox.work, "outbox")
+        self._taking = [self._loop(self._watch.work, "watch")]
+        stack.push_async_callback(self._work.cancel)
+        await stack.enter_async_context(self._consumer)
+        await self._consumer.wait_ready(START_S)
+        # Only now: a replica that fails to start must not have taken jobs.
+        self._taking += [self._loop(self._runner.work, "taking"), self._loop(sweep.work, "sweep")]
+
+    def _subscriptions(self, intake: Intake) -> list[Subscription]:
+        server_id = self.service.server_id
+        prefetch = self.settings.places + SPARE_DELIVERIES
+        return [
+            Subscription(lambda: call_queue(server_id), prefetch=prefetch, handler=intake.handle),
+            Subscription(lambda: job_queue(server_id), prefetch=1, handler=self._hinted, acks=False),
+            Subscription(
+                lambda: control_queue(server_id, self.name), prefetch=1, handler=self._controlled, acks=False
+            ),
+        ]
+
+    def _report_store_away(self) -> None:
+        self._watch.report()
+
+    def _hinted(self, _: Delivery) -> None:
+        """A hint carries nothing: the store says what there is to do (promise P2)."""
+        self._runner.wake()
+
+    def _controlled(self, delivery: Delivery) -> None:
+        """This server's word to its replicas: look at the leases now. The store says what changed."""
+        try:
+            unseal(delivery.body, self._identity.own_keys, Control, now_ms())
+        except (Unverified, BadEnvelope):
+            self.counts["junk.control"] += 1
+        else:
+            self._leases.look_now()
+
+    def _told(self, changed: Changed, post: Post, seals: Seals) -> None:
+        """A job was cancelled here: tell of it, or let whoever runs it know."""
+        self._outbox.tell(changed.messages)
+        if changed.record.cancel_requested and not changed.record.status.final:
+            line = seals.control({"job_id": changed.record.job_id or ""}, now_ms())
+            self._work.start(post.control(line), "control")
+
+    async def _drain(self) -> None:
+        """Take nothing more; let what runs finish; hand back what does not."""
+        for loop in self._taking:
+            loop.cancel()  # first: a watch that finds the store back would consume again
+        await self._consumer.pause()
+        if not await self._work.wait(self.settings.grace_s):
+            log.warning("%d tools are still running: they are handed back or interrupted", len(self._leases))
+            self._leases.end_all(Ending.DRAINING)
+            await self._work.wait(LAST_WORDS_S)
+        try:
+            async with asyncio.timeout(LAST_WORDS_S):
+                await self._outbox.drained()
+        except TimeoutError:
+            log.warning("some events stay in the outbox for another replica")
+
+    def _loop(self, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> asyncio.Task[None]:
+        return self._loops.start(self._keep_going(work, name), name)
+
+    async def _keep_going(self, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+        """Start a loop that breaks again: a replica that looks alive and does nothing is the worst kind."""
+        while True:
+            try:
+                await work()
+            except Exception:
+                log.exception("the %s loop broke and starts again", name)
+                await asyncio.sleep(RESTART_S)

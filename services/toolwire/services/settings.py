@@ -1,0 +1,31 @@
+"""What a replica can be told, besides what client and service share."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from toolwire.client.settings import Settings
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+STORE_FILE = "store.sqlite3"
+
+
+class ServiceSettings(Settings):
+    """The settings of a replica. Each field is also `TOOLWIRE_<NAME>` and a key of toolwire.toml."""
+
+    store: str | None = None
+    """Where records and jobs are kept, as an SQLAlchemy URL; a SQLite file in TOOLWIRE_HOME otherwise."""
+    places: Annotated[int, Field(ge=1)] = 32
+    """How many calls one replica runs at the same time."""
+    job_slots: Annotated[int, Field(ge=1)] = 4
+    """How many jobs one replica runs at the same time."""
+    lease_s: Positive = 15.0
+    """How long a lost replica's jobs wait before another one takes them over."""
+    grace_s: Positive = 20.0
+    """How long a stopping replica lets running tools finish before it hands them back."""
+    result_ttl_s: Positive = 24 * 3600.0
+    """How long results are kept after a request has ended."""
+
+    def store_url(self) -> str:
+        """The store's URL."""
+        return self.store or f"sqlite:///{(self.home / STORE_FILE).expanduser().absolute()}"

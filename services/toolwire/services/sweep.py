@@ -1,0 +1,92 @@
+"""The sweep: what crashed replicas, passed deadlines and an absent broker left behind is put right."""
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass, field
+
+from toolwire.services.execute import deadline_exceeded, interrupted
+from toolwire.services.outbox import Outbox
+from toolwire.services.runner import Runner
+from toolwire.services.store.port import Changed, Store, StoreAway
+
+log = logging.getLogger("toolwire.services")
+
+STEP = 100
+"""How many rows one step touches at the most."""
+LONGEST_PAUSE_S = 1.0
+JUMP_MS = 1_000
+"""How far the wall clock may move against the monotonic one before it counts as a jump."""
+
+
+@dataclass(slots=True)
+class Sweep:
+    """One replica sweeps at a time; the others stand by."""
+
+    store: Store
+    outbox: Outbox
+    runner: Runner
+    holder: str
+    lease_ms: int
+    result_ttl_ms: int
+    skew_ms: int
+    _patient_until: float = 0.0
+    _offset_ms: float = field(default_factory=lambda: time.time() * 1000 - time.monotonic() * 1000)
+
+    async def work(self) -> None:
+        """Sweep, for ever."""
+        self._be_patient()
+        while True:
+            try:
+                await self.once()
+            except StoreAway as error:
+                log.warning("no sweep, the store is away: %s", error)
+                self._be_patient()
+            await asyncio.sleep(min(LONGEST_PAUSE_S, self.lease_ms / 3000))
+
+    async def once(self) -> None:
+        """One round, if it is this replica's turn."""
+        if not await self.store.lead("sweep", holder=self.holder, lease_ms=self.lease_ms):
+            return
+        self._watch_clock()
+        if time.monotonic() >= self._patient_until:
+            await self._settle_lost()
+        for changed in await self.store.settle_expired(
+            expired=deadline_exceeded().model_dump_json(),
+            holder=self.holder,
+            lease_ms=self.lease_ms,
+            limit=STEP,
+        ):
+            log.warning("%s (%s) passed its deadline", changed.record.tool, changed.record.job_id)
+            self.outbox.tell(changed.messages)
+        self.outbox.tell(await self.store.unsent(holder=self.holder, lease_ms=self.lease_ms, limit=STEP))
+        await self.store.forget(result_ttl_ms=self.result_ttl_ms, skew_ms=self.skew_ms, limit=STEP)
+
+    async def _settle_lost(self) -> None:
+        for changed in await self.store.settle_lost(
+            interrupted=interrupted().model_dump_json(),
+            holder=self.holder,
+            lease_ms=self.lease_ms,
+            limit=STEP,
+        ):
+            self._log_lost(changed)
+            self.outbox.tell(changed.messages)
+            self.runner.wake()
+
+    def _log_lost(self, changed: Changed) -> None:
+        record = changed.record
+        log.warning("the lease of %s (%s) ran out: now %s", record.tool, record.job_id, record.status)
+
+    def _watch_clock(self) -> None:
+        """A jump of the clock makes leases look older than they are: their holders get one lease to renew."""
+        offset_ms = time.time() * 1000 - time.monotonic() * 1000
+        if abs(offset_ms - self._offset_ms) > JUMP_MS:
+            log.warning(
+                "the clock jumped by %d ms; nothing is taken over for one lease", offset_ms - self._offset_ms
+            )
+            self._be_patient()
+        self._offset_ms = offset_ms
+
+    def _be_patient(self) -> None:
+        """After an outage every holder's lease looks run out: give each the time to renew it."""
+        self._patient_until = time.monotonic() + self.lease_ms / 1000

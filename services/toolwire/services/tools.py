@@ -1,0 +1,124 @@
+"""A tool as the service holds it: the contract, the function behind it, and its manners."""
+
+import inspect
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, ParamSpec, TypeVar
+
+from toolwire.contracts.descriptors import Annotations, ToolDescriptor, describe_tool
+from toolwire.contracts.errors import DefinitionError
+from toolwire.contracts.names import TOOL_PATTERN, is_tool_name
+from toolwire.contracts.signatures import Signature
+from toolwire.contracts.tools import JobTool, Tool
+
+P = ParamSpec("P")
+Q = ParamSpec("Q")
+R = TypeVar("R")
+S = TypeVar("S")
+
+IDEMPOTENT_ATTEMPTS = 3
+"""How often a call of an idempotent tool may start before it is given up as interrupted."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """One tool of one service."""
+
+    name: str
+    signature: Signature
+    function: Callable[..., Any]
+    descriptor: ToolDescriptor
+    kind: Literal["tool", "job"]
+    takes_context: bool
+    recorded: bool
+    """Whether a request is claimed in the store before it runs; a tool that only reads needs no record."""
+    max_attempts: int
+    """How often it may start for one request; 1: never twice."""
+    builtin: bool = False
+    """Part of every service: open to every client, and never waiting for a free place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """What a tool declares of itself; the MCP hints are told from it."""
+
+    read_only: bool = False
+    idempotent: bool = False
+    destructive: bool = True
+    open_world: bool = True
+
+    def annotations(self, *, repeatable: bool) -> Annotations:
+        """The hints, as MCP defines them: a tool that only reads destroys nothing and may be repeated."""
+        return Annotations(
+            readOnlyHint=self.read_only,
+            destructiveHint=self.destructive and not self.read_only,
+            idempotentHint=repeatable or self.read_only,
+            openWorldHint=self.open_world,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What the author of a tool says when declaring it."""
+
+    name: str | None = None
+    title: str | None = None
+    description: str | None = None
+    manners: Manners = field(default_factory=Manners)
+    max_attempts: int = 1
+    takes_context: bool = False
+
+    def spec(
+        self, function: Callable[..., Any], kind: Literal["tool", "job"], *, builtin: bool = False
+    ) -> ToolSpec:
+        """The tool that `function` is under this declaration. `DefinitionError` where it cannot be one."""
+        name = self.name if self.name is not None else getattr(function, "__name__", "")
+        if not is_tool_name(name):
+            raise DefinitionError(f"the tool name {name!r} must match {TOOL_PATTERN}; give it a name=")
+        signature = Signature.of(function, takes_context=self.takes_context)
+        attempts = IDEMPOTENT_ATTEMPTS if self.manners.idempotent and kind == "tool" else self.max_attempts
+        return ToolSpec(
+            name=name,
+            signature=signature,
+            function=function,
+            descriptor=describe_tool(
+                name=name,
+                title=self.title,
+                description=self.description or inspect.getdoc(function) or "",
+                kind=kind,
+                args=signature.model,
+                returns=signature.returns,
+                annotations=self.manners.annotations(repeatable=attempts > 1),
+            ),
+            kind=kind,
+            takes_context=self.takes_context,
+            recorded=not (self.manners.read_only or builtin),
+            max_attempts=attempts,
+            builtin=builtin,
+        )
+
+
+class ServedTool(Tool[P, R], Generic[Q, S, P, R]):
+    """A function that a service serves as a tool. It stays callable as the function that it was."""
+
+    def __init__(self, spec: ToolSpec, function: Callable[Q, S]) -> None:
+        super().__init__(spec.name, spec.signature)
+        self.function = function
+
+    def __call__(self, *args: Q.args, **kwargs: Q.kwargs) -> S:
+        return self.function(*args, **kwargs)
+
+
+class ServedJob(JobTool[P, R], Generic[Q, S, P, R]):
+    """A function that a service serves as a job. It stays callable as the function that it was."""
+
+    def __init__(self, spec: ToolSpec, function: Callable[Q, S]) -> None:
+        super().__init__(spec.name, spec.signature)
+        self.function = function
+
+    def __call__(self, *args: Q.args, **kwargs: Q.kwargs) -> S:
+        return self.function(*args, **kwargs)
+
+
+AsyncTool = ServedTool[P, Coroutine[Any, Any, R], P, R]
+SyncTool = ServedTool[P, R, P, R]

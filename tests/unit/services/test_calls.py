@@ -1,0 +1,255 @@
+"""Carrying out a plan without a broker: no answer gets out, and what was done shows in the store."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from tests.unit.services.given import (
+    CLIENT,
+    HOLDER,
+    LEASE_MS,
+    OTHERS_KEY,
+    SERVER,
+    client,
+    request,
+    signed,
+    until,
+)
+from tests.unit.services.lossy import Lossy
+from tests.waiting import wait_until
+from toolwire.contracts.jobs import Status
+from toolwire.contracts.keys import Ed25519Signer
+from toolwire.services import JobContext, Service
+from toolwire.services.answers import Answers
+from toolwire.services.attempts import Attempts
+from toolwire.services.authenticate import Authentic
+from toolwire.services.calls import Calls, Hold
+from toolwire.services.decide import Policy
+from toolwire.services.leases import Leases
+from toolwire.services.outbox import Outbox
+from toolwire.services.post import Post
+from toolwire.services.runner import Runner
+from toolwire.services.seals import Seals
+from toolwire.services.store.port import Record, RecordKey, Store
+from toolwire.services.tasks import Tasks
+
+SOON = 5.0
+
+
+class Desk:
+    """Calls over a store, with tools that wait at a gate."""
+
+    def __init__(self, store: Store, post: Post, seals: Seals, threads: ThreadPoolExecutor) -> None:
+        self.store = store
+        self.gate = asyncio.Event()
+        self.started: list[int] = []
+        self.tasks = Tasks()
+        self.away: list[str] = []
+        self.counts: Counter[str] = Counter()
+        service = Service(SERVER)
+
+        @service.tool()
+        async def charge(amount: int) -> int:
+            self.started.append(amount)
+            await self.gate.wait()
+            return amount
+
+        @service.tool(read_only=True)
+        async def look(amount: int) -> int:
+            self.started.append(amount)
+            await self.gate.wait()
+            return amount
+
+        @service.job()
+        async def build(ctx: JobContext[None]) -> None: ...
+
+        outbox = Outbox(store, post, seals)
+        attempts = Attempts(store, outbox, Leases(store, LEASE_MS), threads, None, HOLDER)
+        self.calls = Calls(
+            policy=Policy(SERVER, {CLIENT: client(rate=100), "client-2": client(rate=100)}, service.tools),
+            attempts=attempts,
+            runner=Runner(attempts, service.tools, self.tasks, post, 1),
+            answers=Answers(seals, post),
+            places=2,
+            counts=self.counts,
+            on_store_away=lambda: self.away.append("yes"),
+        )
+
+    def handle(self, authentic: Authentic, hold: Hold | None = None) -> asyncio.Task[None]:
+        work = self.calls.handle(authentic, hold or Hold(), redelivered=False)
+        return self.tasks.start(work, "request")
+
+    async def record(self, authentic: Authentic) -> Record | None:
+        return await self.store.find(RecordKey(authentic.key.owner, authentic.request.request_id))
+
+
+@pytest_asyncio.fixture
+async def desk(store: Store, post: Post, seals: Seals, threads: ThreadPoolExecutor) -> AsyncIterator[Desk]:
+    desk = Desk(store, post, seals, threads)
+    yield desk
+    await desk.tasks.cancel()
+
+
+def asked(tool: str = "charge", **changes: Any) -> Authentic:
+    now_ms = round(time.time() * 1000)
+    args: dict[str, Any] = {} if tool == "build" else {"amount": 1}
+    times = {"ts_ms": now_ms, "deadline_ms": now_ms + 20_000}
+    return signed(request(**{"tool": tool, "args": args} | times | changes))
+
+
+def same_but(authentic: Authentic, *, by: Ed25519Signer | None = None, **changes: Any) -> Authentic:
+    """Another attempt at the same request."""
+    later = {"nonce": "m" * 22, "ts_ms": authentic.request.ts_ms + 1}
+    again = authentic.request.model_copy(update=later | changes)
+    return signed(again) if by is None else signed(again, by=by)
+
+
+# --- what the delivery is needed for ---
+
+
+@pytest.mark.promise("P8")
+async def test_a_delivery_is_kept_until_the_claim_and_again_for_the_answer(desk: Desk) -> None:
+    hold, charge = Hold(), asked()
+    desk.handle(charge, hold)
+    assert hold.needed, "nothing else knows of the request yet"
+    await wait_until(lambda: desk.started, SOON, "the tool runs")
+    assert not hold.needed, "its record is there"
+    desk.gate.set()
+    await until(lambda: is_over(desk, charge))
+    assert hold.needed, "the answer is sent from here, which a crash would prevent"
+
+
+@pytest.mark.promise("P8")
+async def test_when_the_delivery_was_given_back_the_answer_goes_through_the_outbox(desk: Desk) -> None:
+    hold, charge = Hold(), asked()
+    work = desk.handle(charge, hold)
+    await wait_until(lambda: desk.started, SOON, "the tool runs")
+    hold.released = True
+    desk.gate.set()
+    await asyncio.wait_for(work, SOON)
+    assert not hold.needed
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await desk.calls.attempts.outbox.drained()
+
+
+async def test_a_tool_without_a_record_does_not_need_its_delivery_for_ever(desk: Desk) -> None:
+    hold = Hold()
+    desk.handle(asked("look"), hold)
+    await wait_until(lambda: desk.started, SOON, "the tool runs")
+    assert not hold.needed
+
+
+async def is_over(desk: Desk, authentic: Authentic) -> bool:
+    record = await desk.record(authentic)
+    return record is not None and record.status.final
+
+
+# --- duplicates ---
+
+
+@pytest.mark.promise("P4")
+async def test_a_second_attempt_moves_the_answer_and_runs_nothing(desk: Desk) -> None:
+    first = asked()
+    desk.handle(first)
+    await wait_until(lambda: desk.started, SOON, "the tool runs")
+    second = same_but(first, reply_to="instance-2")
+    await asyncio.wait_for(desk.handle(second), SOON)
+    record = await desk.record(first)
+    assert record is not None
+    assert (record.address.reply_to, record.address.request_digest) == ("instance-2", second.digest)
+    assert desk.started == [1]
+
+
+@pytest.mark.promise("P6")
+async def test_a_replayed_older_attempt_moves_nothing(desk: Desk) -> None:
+    first = asked()
+    desk.handle(first)
+    await wait_until(lambda: desk.started, SOON, "the tool runs")
+    older = same_but(first, reply_to="instance-0", ts_ms=first.request.ts_ms - 1)
+    await asyncio.wait_for(desk.handle(older), SOON)
+    record = await desk.record(first)
+    assert record is not None
+    assert record.address.reply_to == first.request.reply_to
+
+
+async def test_a_second_submission_moves_the_events_of_a_job_that_is_not_over(desk: Desk) -> None:
+    first = asked("build")
+    desk.handle(first)
+    second = same_but(first, reply_to="instance-2")
+    await until(lambda: is_there(desk, first))
+    desk.handle(second)
+
+    async def is_moved() -> bool:
+        record = await desk.record(first)
+        return record is not None and record.address.reply_to == "instance-2"
+
+    await until(is_moved)
+
+
+async def is_there(desk: Desk, authentic: Authentic) -> bool:
+    return await desk.record(authentic) is not None
+
+
+async def test_a_repeated_nonce_of_a_tool_without_a_record_is_left(desk: Desk) -> None:
+    look = asked("look")
+    desk.handle(look)
+    await wait_until(lambda: desk.started, SOON, "the tool runs")
+    await asyncio.wait_for(desk.handle(look), SOON)
+    assert (desk.started, desk.counts["repeated"]) == ([1], 1)
+
+
+# --- another's name ---
+
+
+@pytest.mark.promise("P5", "P6")
+async def test_who_signs_for_another_uses_up_nothing_of_theirs(desk: Desk) -> None:
+    """Neither the rate nor the nonces of the client whose name was taken, nor its record."""
+    charge = asked()
+    forged = same_but(charge, by=OTHERS_KEY)
+    for _ in range(300):
+        desk.handle(forged)
+    await wait_until(lambda: desk.counts["refused.forbidden"] == 300, SOON, "all are refused")
+    usage = desk.calls.meter.look(CLIENT, "m" * 22, client(rate=100), redelivered=False, now=time.monotonic())
+    assert (usage.wait_ms, usage.nonce_seen) == (0, False)
+    assert await desk.record(charge) is None
+
+
+# --- the store ---
+
+
+async def test_a_request_waits_for_the_store_and_runs_once(desk: Desk) -> None:
+    charge = asked()
+    await desk.store.__aexit__()
+    desk.handle(charge)
+    await wait_until(lambda: desk.away, SOON, "it has tried")
+    await desk.store.__aenter__()
+    await wait_until(lambda: desk.started, SOON, "the tool runs")
+    record = await desk.record(charge)
+    assert record is not None
+    assert record.status is Status.RUNNING
+
+
+@pytest.mark.promise("P4")
+@pytest.mark.parametrize("committed", [True, False])
+async def test_a_claim_of_unknown_outcome_runs_once(
+    committed: bool, tmp_path: Path, post: Post, seals: Seals, threads: ThreadPoolExecutor
+) -> None:
+    lossy = Lossy(tmp_path / "store.sqlite3")
+    async with lossy.store as store:
+        desk = Desk(store, post, seals, threads)
+        charge = asked()
+        lossy.lose(committed=committed, after=1)  # the look for a record goes well
+        desk.handle(charge)
+        await wait_until(lambda: desk.started, SOON, "the tool runs")
+        desk.gate.set()
+        await until(lambda: is_over(desk, charge))
+        assert (desk.started, desk.away) == ([1], ["yes"])
+        await desk.tasks.cancel()
