@@ -210,7 +210,7 @@ class Calls:
     @asynccontextmanager
     async def _place(self, prepared: Prepared, authentic: Authentic) -> AsyncGenerator[bool]:
         """One of the replica's places. Where none gets free in time, the caller is told and this is False."""
-        if prepared.spec.builtin:
+        if not prepared.spec.takes_place:
             yield True
             return
         try:

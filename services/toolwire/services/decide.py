@@ -60,7 +60,7 @@ def decide(authentic: Authentic, record: Record | None, usage: Usage, policy: Po
         return again(record, meant)
     return (
         _stale(authentic, client, now_ms)
-        or _too_much(usage, client)
+        or _too_much(usage, client, policy.tools.get(request.tool))
         or _admit(authentic, usage, client, policy, meant)
     )
 
@@ -108,9 +108,11 @@ def _stale(authentic: Authentic, client: ClientEntry, now_ms: int) -> Plan | Non
     return None
 
 
-def _too_much(usage: Usage, client: ClientEntry) -> Plan | None:
+def _too_much(usage: Usage, client: ClientEntry, spec: ToolSpec | None) -> Plan | None:
     if usage.wait_ms > 0:
         return refuse(Code.RATE_LIMITED, "too many requests", retry_after_ms=usage.wait_ms)
+    if spec is not None and not spec.takes_place:
+        return None  # whoever is busy can still submit, poll and cancel
     if client.max_running is not None and usage.running >= client.max_running:
         return refuse(
             Code.RATE_LIMITED, f"{usage.running} calls of this client are running", retry_after_ms=100

@@ -55,6 +55,10 @@ class Reporter:
                 log.warning("progress was not recorded: %s", error)
                 self._latest = self._latest or progress
                 changed = None
+            except Exception:
+                # A report that cannot be written must not cost the attempt its outcome.
+                log.exception("progress was not recorded")
+                changed = None
             if changed is not None:
                 self._outbox.tell(changed.messages)
             await self._pause()

@@ -35,7 +35,12 @@ class ToolSpec:
     max_attempts: int
     """How often it may start for one request; 1: never twice."""
     builtin: bool = False
-    """Part of every service: open to every client, and never waiting for a free place."""
+    """Part of every service, and open to every client."""
+
+    @property
+    def takes_place(self) -> bool:
+        """Whether a call occupies a place of the replica: a job has its slot, and built-in tools are quick."""
+        return self.kind == "tool" and not self.builtin
 
 
 @dataclass(frozen=True, slots=True)

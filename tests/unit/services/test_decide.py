@@ -238,6 +238,12 @@ def test_running_calls_count_against_their_limit(max_running: int | None, expect
         assert (error.code, error.retryable) == (Code.RATE_LIMITED, True)
 
 
+@pytest.mark.parametrize(("tool", "args"), [("look", {}), ("build", {})])
+def test_a_busy_client_can_still_poll_and_submit(tool: str, args: dict[str, Any]) -> None:
+    plan = decided(request={"tool": tool, "args": args}, usage=BUSY, client={"max_running": 1})
+    assert isinstance(plan, Run | Accept)
+
+
 # --- what is done with a request that nothing is wrong with ---
 
 
