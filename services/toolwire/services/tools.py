@@ -39,7 +39,7 @@ class ToolSpec:
 
     @property
     def takes_place(self) -> bool:
-        """Whether a call occupies a place of the replica: a job has its slot, and built-in tools are quick."""
+        """Whether a call occupies a place of the replica: a job has a slot, and built-in tools are quick."""
         return self.kind == "tool" and not self.builtin
 
 
