@@ -171,3 +171,18 @@ async def test_a_closed_publisher_says_so(vhost_url: str) -> None:
         pass
     with pytest.raises(Closed):
         await publisher.publish(request(), timeout=5)
+
+
+async def test_a_cancellation_is_obeyed_wherever_it_comes(vhost_url: str) -> None:
+    """A signal's handler runs in the middle of a task: cancelled there, it has not reached an await yet."""
+    async with publishing(vhost_url) as publisher:
+
+        async def interrupted() -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()
+            await publisher.publish(request(), timeout=10)
+
+        task = asyncio.create_task(interrupted())
+        await asyncio.wait([task], timeout=5)
+        assert task.cancelled()

@@ -18,7 +18,7 @@ from aiormq.exceptions import (
 )
 from pamqp.commands import Basic
 
-from toolwire.broker.link import LINK_ERRORS, close_channel, on_loss, raw_channel
+from toolwire.broker.link import LINK_ERRORS, close_channel, is_cancelled, on_loss, raw_channel
 from toolwire.broker.message import Outgoing
 
 _PERSISTENT = 2
@@ -93,8 +93,6 @@ class ConfirmChannel:
 
         The message is on its way to the wire, behind those sent before, when this first suspends.
         """
-        task = asyncio.current_task()
-        cancelled_before = 0 if task is None else task.cancelling()
         limit = asyncio.timeout_at(deadline)
         try:
             async with limit:
@@ -102,7 +100,7 @@ class ConfirmChannel:
                 await self._publish(message)
         except asyncio.CancelledError:
             # aiormq raises it for everything that is in flight when heartbeats stop.
-            if task is not None and task.cancelling() > cancelled_before:
+            if is_cancelled():
                 raise
             return Result(Outcome.UNKNOWN, "the connection was lost")
         except TimeoutError:
