@@ -6,11 +6,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.adversity.tcp_proxy import TcpProxy
+from tests.adversity.young_queues import is_written_down
 from tests.handmade import Handmade
-from tests.served import Made, add, bake, book, brew, count_up, ship
+from tests.served import SERVER, Made, add, bake, book, brew, count_up, ship
 from tests.stage import Stage, more_of, new_stage, quick
 from tests.waiting import wait_until
 from toolwire.broker.node import PrivateNode
+from toolwire.broker.topology import call_queue
 from toolwire.client import (
     DeadlineExceeded,
     Done,
@@ -246,6 +248,8 @@ async def test_a_broker_that_is_killed_costs_no_more_than_the_time_that_it_is_aw
         await stage.noted("brew gate 1", times=6)
         loading = asyncio.gather(*(load(number) for number in range(LOADERS)))
         await more_of(answered, 4 * LOADERS, loading)
+        calls = call_queue(SERVER).name
+        await wait_until(lambda: is_written_down(node.folder, calls), 10, "the queue is registered")
         await asyncio.to_thread(node.kill)
         await more_of(failed, 1, loading)
         stage.diary.open("gate")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.adversity.young_queues import is_written_down
 from tests.waiting import wait_until
 from toolwire.broker import topology
 from toolwire.broker.node import NodeError, PrivateNode
@@ -54,8 +55,6 @@ async def test_a_node_is_reaped_killed_and_started_again(orphan: str, tmp_path: 
             assert not publisher.connected, "the orphan is gone"
         async with Publisher([node.url], name="test", declare=[CALLS]) as publisher:
             await publisher.publish(request, timeout=20)
-            # RabbitMQ 3.10 writes down within two seconds that a new quorum queue exists. Killed before,
-            # it comes back with a queue that has no leader and never gets one.
             await wait_until(partial(is_written_down, tmp_path, CALLS.name), 10, "the queue is registered")
             node.kill()
             node.start()
@@ -64,10 +63,6 @@ async def test_a_node_is_reaped_killed_and_started_again(orphan: str, tmp_path: 
     assert dict(os.environ) == before
     assert not (tmp_path / "data").exists()
     assert programs_that_name(tmp_path) == ""
-
-
-def is_written_down(folder: Path, queue: str) -> bool:
-    return any(queue.encode() in file.read_bytes() for file in folder.glob("data/*/quorum/*/names.dets"))
 
 
 def programs_that_name(folder: Path) -> str:
