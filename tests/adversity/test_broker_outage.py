@@ -8,7 +8,7 @@ import pytest
 from tests.adversity.tcp_proxy import TcpProxy
 from tests.adversity.young_queues import is_written_down
 from tests.handmade import Handmade
-from tests.served import SERVER, Made, add, bake, book, brew, count_up, ship
+from tests.served import SERVER, Made, Total, add, bake, book, brew, count_up, ship
 from tests.stage import Stage, more_of, new_stage, quick
 from tests.waiting import wait_until
 from toolwire.broker.node import PrivateNode
@@ -22,6 +22,7 @@ from toolwire.client import (
     Undelivered,
 )
 from toolwire.contracts.jobs import EventName
+from toolwire.services.snapshots import POLL_AFTER_MS
 
 LOADERS = 6
 
@@ -93,6 +94,26 @@ async def test_a_job_is_followed_over_a_cut_of_the_clients_wire(stage: Stage, in
         events = await asyncio.wait_for(following, 15)
         assert isinstance(events[-1], Done)
         assert events[-1].snapshot == over
+
+
+@pytest.mark.promise("P7")
+async def test_who_asks_for_the_result_after_a_cut_is_told_at_once(stage: Stage) -> None:
+    """Nobody listened while its end was lost: the first to ask looks, and does not wait for an event."""
+    async with (
+        TcpProxy(stage.url) as proxy,
+        stage.replica(),
+        stage.client(broker=proxy.url) as client,
+        stage.client() as onlooker,
+    ):
+        job = await client.submit(bake, "gate")
+        await stage.noted("bake gate 1")
+        proxy.refuse()
+        stage.diary.open("gate")
+        await onlooker.job(job.id).result(timeout=10)
+        proxy.accept()
+        assert await client.call(add, [1]) == Total(count=1, total=1)
+        async with asyncio.timeout(POLL_AFTER_MS / 2000):
+            assert (await job.result()).attempt == 1
 
 
 async def _events(job: Job[Made]) -> list[JobEvent]:

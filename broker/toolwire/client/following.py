@@ -25,6 +25,8 @@ class Following:
         self.job_id = job_id
         self.digests = digests
         self.newest: JobSnapshot | None = None
+        self.missed = False
+        """Whether events may have been lost since the last look."""
         self._told = -1
         self._listeners: set[asyncio.Queue[News]] = set()
 
@@ -40,12 +42,13 @@ class Following:
         return None
 
     def learn(self, snapshot: JobSnapshot) -> None:
-        """Take a verified snapshot of this job."""
+        """Take a verified snapshot of this job, from an event or a look."""
         if self.newest is None or snapshot.seq > self.newest.seq:
             self.newest = snapshot
 
     def look_again(self) -> None:
-        """Events may have been lost: have every listener poll."""
+        """Events may have been lost: have every listener poll, and whoever listens later."""
+        self.missed = True
         self._spread(None)
 
     def fail(self, error: ToolwireError) -> None:

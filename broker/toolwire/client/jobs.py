@@ -92,8 +92,8 @@ class Job(Generic[R_co]):
 
     async def _end(self, timeout: float | None) -> JobSnapshot:
         async with self._watch(timeout) as watch:
-            if self._following.digests is None:
-                watch.look()  # somebody else may have heard of its end
+            if self._following.missed or self._following.digests is None:
+                watch.look()  # its end may have been told, to nobody or to somebody else
             snapshot, seq = self._following.newest, NOTHING_SEEN
             while snapshot is None or not snapshot.final:
                 news = await watch.newer_than(seq)
@@ -115,4 +115,5 @@ class Job(Generic[R_co]):
         if (snapshot.server_id, snapshot.job_id) != (self.server_id, self.id):
             raise ResultMismatch(tool, f"it tells of another job than {self.id}")
         self._following.learn(snapshot)
+        self._following.missed = False
         return snapshot
