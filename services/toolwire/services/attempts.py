@@ -45,10 +45,10 @@ class Attempts:
         None: the lease was lost, nothing was written, and somebody else decides (promise P10).
         """
         assert record.token is not None  # noqa: S101 - who runs a record holds it
-        reporter = Reporter(
+        reporting = Reporter(
             self.store, self.outbox, token=record.token, holder=self.holder, lease_ms=self.leases.lease_ms
         )
-        with self.leases.hold(record.token) as held:
+        with reporting as reporter, self.leases.hold(record.token) as held:
             ended: Ended | Ending
             try:
                 context = self._context(record, prepared, reporter)

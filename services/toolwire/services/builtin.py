@@ -16,6 +16,7 @@ from toolwire.contracts.builtin import (
 from toolwire.contracts.errors import Code, WireError
 from toolwire.contracts.jobs import Status
 from toolwire.contracts.registry import ClientEntry
+from toolwire.contracts.sealing import MAX_LINE_BYTES
 from toolwire.contracts.snapshots import JobSnapshot
 from toolwire.services.context import Caller
 from toolwire.services.execute import Refusal, cancelled
@@ -79,6 +80,9 @@ def builtin_tools(desk: Desk) -> list[ToolSpec]:
         records = await desk.store.jobs(
             ctx.client_id, statuses=args.statuses or tuple(Status), limit=args.limit, before=args.before
         )
+        # Before any of it is read: a hundred results of a megabyte would stop the replica for seconds.
+        if sum(len(record.result or "") + len(record.error or "") for record in records) > MAX_LINE_BYTES:
+            raise Refusal(_TOO_LONG)
         return JobList(jobs=tuple(snapshot_of(record, desk.server_id) for record in records))
 
     reads = Declaration(manners=Manners(read_only=True, open_world=False), takes_context=True)
@@ -90,6 +94,13 @@ def builtin_tools(desk: Desk) -> list[ToolSpec]:
         writes.spec(cancel_job, "tool", builtin=True),
         reads.spec(list_jobs, "tool", builtin=True),
     ]
+
+
+_TOO_LONG = WireError(
+    code=Code.RESULT_TOO_LARGE,
+    message="the results of these jobs do not fit a message; ask for fewer with `limit`",
+    retryable=False,
+)
 
 
 def _found(record: Record | None, server_id: str) -> JobSnapshot:

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from toolwire.contracts.encoding import canonical
@@ -42,6 +42,8 @@ class Hold:
     released: bool = False
     needed: bool = True
     """Nothing else covers a crash: there is no record yet, or its answer is about to be sent from here."""
+    declined: bool = False
+    """Nothing was done for the request here: the broker is to give it to another replica."""
 
     def answer_through_outbox(self) -> bool:
         """Whether the outcome that is about to be written must take its answer along.
@@ -65,9 +67,14 @@ class Calls:
     on_store_away: Callable[[], None]
     meter: UsageMeter = field(default_factory=UsageMeter)
     _places: asyncio.Semaphore = field(init=False)
+    _stopping: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self._places = asyncio.Semaphore(self.places)
+
+    def stop(self) -> None:
+        """Begin no call any more; to be said once nothing more is delivered here, or it would come back."""
+        self._stopping = True
 
     async def handle(self, authentic: Authentic, hold: Hold, *, redelivered: bool) -> None:
         """See a request through to its answer. A store that is away is waited for, within reason."""
@@ -89,6 +96,8 @@ class Calls:
                     # The claim was committed although the store was lost while saying so.
                     await self._run_claimed(record, prepare(record, self.policy.tools), hold)
                 else:
+                    # The look-up took a while: calls that came together would all have seen none running.
+                    usage = replace(usage, running=self.meter.count(client_id))
                     plan = decide(authentic, record, usage, self.policy, now_ms())
                     await self._carry_out(plan, authentic, token, hold)
             except StoreAway as error:
@@ -150,7 +159,7 @@ class Calls:
 
     async def _run(self, prepared: Prepared, authentic: Authentic, hold: Hold) -> None:
         """Run a tool that needs no record."""
-        async with self._place(prepared, authentic) as placed:
+        async with self._place(prepared, authentic, hold) as placed:
             if not placed:
                 return
             hold.needed = False
@@ -166,7 +175,7 @@ class Calls:
         self, prepared: Prepared, meant: str, authentic: Authentic, token: str, hold: Hold
     ) -> None:
         """Claim the request, run it under the lease, and answer what was recorded (promise P4)."""
-        async with self._place(prepared, authentic) as placed:
+        async with self._place(prepared, authentic, hold) as placed:
             if not placed:
                 return
             claimed = await self.attempts.store.claim(
@@ -208,23 +217,26 @@ class Calls:
         await self._reply(authentic, Reply(Status.ACCEPTED, {"job_id": accepted.record.job_id}))
 
     @asynccontextmanager
-    async def _place(self, prepared: Prepared, authentic: Authentic) -> AsyncGenerator[bool]:
-        """One of the replica's places. Where none gets free in time, the caller is told and this is False."""
+    async def _place(self, prepared: Prepared, authentic: Authentic, hold: Hold) -> AsyncGenerator[bool]:
+        """One of the replica's places. False where none gets free in time, which the caller is told, or where
+        the replica is stopping, so that another one has to take the request.
+        """
         if not prepared.spec.takes_place:
             yield True
             return
-        try:
-            async with asyncio.timeout(PLACE_PATIENCE_S):
-                await self._places.acquire()
-        except TimeoutError:
-            await self._refuse(authentic, Code.OVERLOADED, "all places are taken")
-            yield False
-            return
-        try:
-            with self.meter.running(authentic.request.client_id):
-                yield True
-        finally:
-            self._places.release()
+        with self.meter.running(authentic.request.client_id):  # who waits for a place runs next
+            try:
+                async with asyncio.timeout(PLACE_PATIENCE_S):
+                    await self._places.acquire()
+            except TimeoutError:
+                await self._refuse(authentic, Code.OVERLOADED, "all places are taken")
+                yield False
+                return
+            try:
+                hold.declined = self._stopping
+                yield not self._stopping
+            finally:
+                self._places.release()
 
     def _context(self, prepared: Prepared, authentic: Authentic) -> tuple[ToolContext[Any], ...]:
         if not prepared.spec.takes_context:

@@ -71,7 +71,7 @@ class Intake:
             # The replica is stopping: without an ack the broker gives the message to another one.
             raise asyncio.CancelledError
         hold.released = not work.done()
-        return hold.released or work.exception() is None
+        return hold.released or (work.exception() is None and not hold.declined)
 
     async def _guarded(self, delivery: Delivery, line: bytes, hold: Hold) -> None:
         """One bad line costs itself (promise P9): what nothing below caught is put aside."""

@@ -20,6 +20,10 @@ log = logging.getLogger("toolwire.services")
 
 BATCH = 64
 """How many rows are on their way to the broker at the same time."""
+MOST_HELD = 64 * 1024 * 1024
+"""How many characters of rows wait here. The store has them all: what does not fit comes with a sweep."""
+ROW = 4 * 1024
+"""What a row takes at the most, without the arguments and the outcome of its record."""
 
 
 class Outbox:
@@ -30,16 +34,24 @@ class Outbox:
         self._post = post
         self._seals = seals
         self._waiting: asyncio.Queue[Message] = asyncio.Queue()
-        self._numbers: set[int] = set()
-        """The rows that wait or are on their way."""
+        self._sizes: dict[int, int] = {}
+        """The rows that wait or are on their way, by number."""
+        self._held = 0
 
     def tell(self, messages: Sequence[Message]) -> None:
         """Send these rows as soon as it is their turn."""
         for message in messages:
-            # While the broker is away the sweep finds these rows over and over.
-            if message.number not in self._numbers:
-                self._numbers.add(message.number)
+            size = _size(message)
+            # While the broker is away the sweep finds these rows over and over, and tools write more.
+            if message.number not in self._sizes and self._held + size <= MOST_HELD:
+                self._sizes[message.number] = size
+                self._held += size
                 self._waiting.put_nowait(message)
+
+    @property
+    def waiting(self) -> int:
+        """How many rows wait or are on their way."""
+        return len(self._sizes)
 
     async def drained(self) -> None:
         """Wait until everything was sent, or tried."""
@@ -55,7 +67,7 @@ class Outbox:
                 await self._send(batch)
             finally:
                 for message in batch:
-                    self._numbers.discard(message.number)
+                    self._held -= self._sizes.pop(message.number)
                     self._waiting.task_done()
 
     async def _send(self, batch: Sequence[Message]) -> None:
@@ -84,3 +96,8 @@ class Outbox:
         else:
             own, watched = self._seals.event(message, message.event, now_ms)
             await self._post.event(message, message.event, own, watched)
+
+
+def _size(message: Message) -> int:
+    record = message.record
+    return ROW + len(record.args) + len(record.result or "") + len(record.error or "")

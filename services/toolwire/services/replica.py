@@ -124,7 +124,7 @@ class Replica:
         )
         tools.update({spec.name: spec for spec in builtin_tools(desk)})
         answers = Answers(seals, post)
-        calls = Calls(
+        self._calls = Calls(
             policy=Policy(server_id, identity.clients, tools),
             attempts=attempts,
             runner=self._runner,
@@ -133,7 +133,7 @@ class Replica:
             counts=self.counts,
             on_store_away=self._report_store_away,
         )
-        intake = Intake(identity.client_keys, calls, answers, post, self._work, self.counts)
+        intake = Intake(identity.client_keys, self._calls, answers, post, self._work, self.counts)
         self._consumer = Consumer(
             settings.broker_urls(), name=self.name, subscriptions=self._subscriptions(intake), declare=queues
         )
@@ -196,6 +196,7 @@ class Replica:
         for loop in self._taking:
             loop.cancel()  # first: a watch that finds the store back would consume again
         await self._consumer.pause()
+        self._calls.stop()
         if not await self._work.wait(self.settings.grace_s):
             log.warning("%d tools are still running: they are handed back or interrupted", len(self._leases))
             self._leases.end_all(Ending.DRAINING)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from typing import Self
 
 from toolwire.contracts.snapshots import Progress
 from toolwire.services.outbox import Outbox
@@ -14,7 +15,7 @@ INTERVAL_S = 0.2
 
 
 class Reporter:
-    """The progress of one attempt."""
+    """The progress of one attempt, to be entered for as long as that lasts."""
 
     def __init__(self, store: Store, outbox: Outbox, *, token: str, holder: str, lease_ms: int) -> None:
         self._store = store
@@ -30,6 +31,13 @@ class Reporter:
     def report(self, progress: Progress) -> None:
         """Take a report, from any thread."""
         self._loop.call_soon_threadsafe(self._put, progress)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """However the attempt ended, nothing is written after it: the store may be gone for good."""
+        self._stop.set()
 
     async def close(self) -> str | None:
         """Stop writing; the last report that is not recorded yet, as JSON, to go with the outcome."""

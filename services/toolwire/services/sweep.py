@@ -15,6 +15,8 @@ log = logging.getLogger("toolwire.services")
 STEP = 100
 """How many rows one step touches at the most."""
 LONGEST_PAUSE_S = 1.0
+BREATH_S = 0.01
+"""Between the steps of a long backlog: others want the store as well."""
 JUMP_MS = 1_000
 """How far the wall clock may move against the monotonic one before it counts as a jump."""
 
@@ -37,41 +39,62 @@ class Sweep:
         """Sweep, for ever."""
         self._be_patient()
         while True:
+            more = False
             try:
-                await self.once()
+                more = await self.once()
             except StoreAway as error:
                 log.warning("no sweep, the store is away: %s", error)
                 self._be_patient()
-            await asyncio.sleep(min(LONGEST_PAUSE_S, self.lease_ms / 3000))
+            await asyncio.sleep(BREATH_S if more else min(LONGEST_PAUSE_S, self.lease_ms / 3000))
 
-    async def once(self) -> None:
-        """One round, if it is this replica's turn."""
+    async def once(self) -> bool:
+        """One round, if it is this replica's turn. Whether there is more to put right at once."""
+        asked = time.monotonic()
         if not await self.store.lead("sweep", holder=self.holder, lease_ms=self.lease_ms):
-            return
+            return False
+        if time.monotonic() - asked > self.lease_ms / 3000:
+            log.warning("the store kept everybody waiting; nothing is taken over for one lease")
+            self._be_patient()
         self._watch_clock()
-        if time.monotonic() >= self._patient_until:
-            await self._settle_lost()
-        for changed in await self.store.settle_expired(
+        patient = time.monotonic() < self._patient_until
+        steps = [0 if patient else await self._settle_lost(), await self._settle_expired()]
+        steps.append(await self._take_unsent())
+        steps.append(
+            await self.store.forget(result_ttl_ms=self.result_ttl_ms, skew_ms=self.skew_ms, limit=STEP)
+        )
+        return max(steps) >= STEP
+
+    async def _take_unsent(self) -> int:
+        """Take over what nobody sent in time; none counts while the broker does not take what was found."""
+        sending = self.outbox.waiting < STEP
+        found = await self.store.unsent(holder=self.holder, lease_ms=self.lease_ms, limit=STEP)
+        self.outbox.tell(found)
+        return len(found) if sending else 0
+
+    async def _settle_expired(self) -> int:
+        expired = await self.store.settle_expired(
             expired=deadline_exceeded().model_dump_json(),
             holder=self.holder,
             lease_ms=self.lease_ms,
             limit=STEP,
-        ):
+        )
+        for changed in expired:
             log.warning("%s (%s) passed its deadline", changed.record.tool, changed.record.job_id)
             self.outbox.tell(changed.messages)
-        self.outbox.tell(await self.store.unsent(holder=self.holder, lease_ms=self.lease_ms, limit=STEP))
-        await self.store.forget(result_ttl_ms=self.result_ttl_ms, skew_ms=self.skew_ms, limit=STEP)
+        return len(expired)
 
-    async def _settle_lost(self) -> None:
-        for changed in await self.store.settle_lost(
+    async def _settle_lost(self) -> int:
+        lost = await self.store.settle_lost(
             interrupted=interrupted().model_dump_json(),
             holder=self.holder,
             lease_ms=self.lease_ms,
             limit=STEP,
-        ):
+        )
+        for changed in lost:
             self._log_lost(changed)
             self.outbox.tell(changed.messages)
             self.runner.wake()
+        return len(lost)
 
     def _log_lost(self, changed: Changed) -> None:
         record = changed.record

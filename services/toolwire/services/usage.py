@@ -32,10 +32,14 @@ class UsageMeter:
         """The usage of the client that signed, this request counted in. `now` is monotonic, in seconds."""
         rate = None if client is None else client.rate
         return Usage(
-            running=self._running[client_id],
+            running=self.count(client_id),
             wait_ms=0 if rate is None else self._spend(client_id, rate, now),
             nonce_seen=self._seen(client_id, nonce) and not redelivered,
         )
+
+    def count(self, client_id: str) -> int:
+        """How many calls of this client run now."""
+        return self._running[client_id]
 
     @contextmanager
     def running(self, client_id: str) -> Generator[None]:

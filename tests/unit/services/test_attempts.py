@@ -5,13 +5,14 @@ import secrets
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.unit.services.given import CLIENT, HOLDER, LEASE_MS, new_record, record_of, request
+from tests.unit.services.given import CLIENT, HOLDER, LEASE_MS, new_record, record_of, request, until
 from tests.unit.services.lossy import Lossy
 from tests.waiting import wait_until
 from toolwire.contracts.envelopes import Trace
@@ -498,3 +499,33 @@ def test_a_hand_back_does_not_wait() -> None:
 )
 def test_the_outcome_of_the_last_attempt(ended: Ended | Ending, outcome: Outcome) -> None:
     assert outcome_of(ended) == outcome
+
+
+async def test_an_attempt_that_is_cut_off_reports_nothing_after_its_end(
+    attempts: Attempts, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The replica waits no longer and closes its store: a report would be tried for ever."""
+    started = asyncio.Event()
+
+    async def tool(ctx: JobContext[None]) -> None:
+        await ctx.progress(0.1)
+        await until(lambda: is_told(0.1))
+        await ctx.progress(0.2)
+        started.set()
+        await asyncio.Event().wait()
+
+    async def is_told(fraction: float) -> bool:
+        told = (await found(store, record)).progress
+        return told is not None and Progress.model_validate_json(told).fraction == fraction
+
+    record, prepared = await begin(store, job(tool))
+    running = asyncio.create_task(attempts.run(record, prepared, tell=tell))
+    await asyncio.wait_for(started.wait(), SOON)
+    running.cancel()
+    await asyncio.wait({running})
+    await store.__aexit__()
+    reporting = [task for task in asyncio.all_tasks() if task.get_name() == "progress"]
+    with suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.gather(*reporting), 1)  # which cancels what goes on
+    assert not any(task.cancelled() for task in reporting)
+    assert "progress was not recorded" not in caplog.text

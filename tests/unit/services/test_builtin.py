@@ -164,3 +164,31 @@ async def test_a_store_that_is_away_breaks_none_of_them(counter: Counter, store:
     with pytest.raises(StoreAway):
         await counter.ask("poll_job", {"job_id": "any"})
     await store.__aenter__()
+
+
+@pytest.mark.promise("P9")
+async def test_a_list_that_fits_no_message_is_refused_unread(
+    counter: Counter, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred results of a megabyte each would stop the whole replica for seconds."""
+    read: list[Record] = []
+
+    def snapshot_of(record: Record, _server_id: str) -> None:
+        read.append(record)
+
+    monkeypatch.setattr("toolwire.services.builtin.snapshot_of", snapshot_of)
+    large = Outcome(Status.DONE, f'"{"x" * 600_000}"')
+    for token in ("token-1", "token-2"):
+        await store.accept(new_record(TOOLS["build"]), holder=HOLDER, lease_ms=LEASE_MS)
+        await store.take(["build"], token=token, holder=HOLDER, lease_ms=LEASE_MS, kinds=["job"])
+        await store.finish(token, large, progress=None, tell=True, holder=HOLDER, lease_ms=LEASE_MS)
+    assert await counter.refused("list_jobs", {}) is Code.RESULT_TOO_LARGE
+    assert read == []
+
+
+async def test_a_list_with_one_large_result_is_told(counter: Counter, store: Store) -> None:
+    await store.accept(new_record(TOOLS["build"]), holder=HOLDER, lease_ms=LEASE_MS)
+    await store.take(["build"], token="token-1", holder=HOLDER, lease_ms=LEASE_MS, kinds=["job"])
+    large = Outcome(Status.DONE, f'"{"x" * 600_000}"')
+    await store.finish("token-1", large, progress=None, tell=True, holder=HOLDER, lease_ms=LEASE_MS)
+    assert len((await counter.told("list_jobs"))["jobs"]) == 1

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -253,3 +254,49 @@ async def test_a_claim_of_unknown_outcome_runs_once(
         await until(lambda: is_over(desk, charge))
         assert (desk.started, desk.away) == ([1], ["yes"])
         await desk.tasks.cancel()
+
+
+# --- limits ---
+
+
+async def test_calls_that_come_together_are_counted_one_by_one(desk: Desk) -> None:
+    """Each is looked up in the store first: none of them runs yet when the last one arrives."""
+    only_one = {CLIENT: client(max_running=1)}
+    desk.calls.policy = replace(desk.calls.policy, clients=only_one)
+    for _ in range(5):
+        desk.handle(asked())
+    await wait_until(lambda: desk.counts["refused.rate_limited"] == 4, SOON, "all others are refused")
+    assert desk.started == [1]
+
+
+async def test_who_waits_for_a_place_counts_as_running(desk: Desk) -> None:
+    two = {CLIENT: client(max_running=2), "client-2": client()}
+    desk.calls.policy = replace(desk.calls.policy, clients=two)
+    for _ in range(2):  # all the places
+        desk.handle(same_but(asked(), by=OTHERS_KEY, client_id="client-2"))
+    await wait_until(lambda: len(desk.started) == 2, SOON, "the places are taken")
+    for _ in range(4):
+        desk.handle(asked())
+    await wait_until(lambda: desk.counts["refused.rate_limited"] == 2, SOON, "the others are refused")
+
+
+# --- stopping ---
+
+
+@pytest.mark.promise("P8")
+@pytest.mark.parametrize("tool", ["charge", "look"])
+async def test_a_stopping_replica_begins_no_call(desk: Desk, tool: str) -> None:
+    desk.calls.stop()
+    hold, late = Hold(), asked(tool)
+    await asyncio.wait_for(desk.handle(late, hold), SOON)
+    assert hold.declined
+    assert hold.needed
+    assert (desk.started, await desk.record(late)) == ([], None)
+
+
+async def test_a_stopping_replica_still_answers_what_takes_no_place(desk: Desk) -> None:
+    desk.calls.stop()
+    hold, submission = Hold(), asked("build")
+    desk.handle(submission, hold)
+    await until(lambda: is_there(desk, submission))
+    assert not hold.declined

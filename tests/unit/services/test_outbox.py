@@ -66,3 +66,28 @@ async def test_a_row_that_the_sweep_finds_again_is_not_sent_again(
     assert caplog.text.count("an outbox row can never be sent") == 2
     working.cancel()
     await asyncio.wait({working})
+
+
+async def test_only_so_much_waits_here_and_the_rest_in_the_store(
+    store: Store, outbox: Outbox, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the broker is away jobs go on and tell; each row holds the arguments of its record."""
+    monkeypatch.setattr("toolwire.services.outbox.MOST_HELD", 3 * 2**20)
+    found = [await written(store) for _ in range(5)]
+    broken = [
+        replace(message, record=replace(message.record, status=Status.ERROR, args="x" * 2**20))
+        for message in found
+    ]
+    outbox.tell(broken)
+    working = asyncio.create_task(outbox.work())
+    async with asyncio.timeout(SOON):
+        await outbox.drained()
+    assert caplog.text.count("an outbox row can never be sent") == 2
+    swept = await store.unsent(holder="sweep", lease_ms=LEASE_MS, limit=10)
+    assert [message.number for message in swept] == [message.number for message in found[2:]]
+    outbox.tell(broken[2:4])
+    async with asyncio.timeout(SOON):
+        await outbox.drained()
+    assert caplog.text.count("an outbox row can never be sent") == 4
+    working.cancel()
+    await asyncio.wait({working})

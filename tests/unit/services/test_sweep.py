@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -209,3 +210,91 @@ async def test_a_jump_of_the_clock_takes_nothing_from_its_holder(
     caplog.clear()
     await sweep.once()
     assert caplog.text == "", "the new time is the time from then on"
+
+
+async def test_a_store_that_kept_everybody_waiting_takes_nothing_from_its_holder(
+    store: Store, store_url: str, outbox: Outbox, runner: Runner, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Another process had the lock: nobody could renew."""
+    sweep = sweeper(store, outbox, runner, lease_ms=300)
+    new = await lost(store, "charge")
+    hog = sqlite3.connect(store_url.removeprefix("sqlite:///"), isolation_level=None)
+    hog.execute("BEGIN IMMEDIATE")
+    sweeping = asyncio.create_task(sweep.once())
+    await asyncio.wait({sweeping}, timeout=0.15)  # more than a third of the lease
+    hog.close()
+    await asyncio.wait_for(sweeping, SOON)
+    assert "the store kept everybody waiting" in caplog.text
+    assert (await state(store, new)).status is Status.RUNNING
+    async with asyncio.timeout(SOON):
+        while (await state(store, new)).status is Status.RUNNING:
+            await sweep.once()
+
+
+# --- a lot to do ---
+
+
+@pytest.mark.parametrize("left_behind", ["old", "late", "lost"])
+async def test_a_long_backlog_is_put_right_without_pauses(
+    store: Store, outbox: Outbox, runner: Runner, monkeypatch: pytest.MonkeyPatch, left_behind: str
+) -> None:
+    """Records come faster than a step a second could take them away: the store would grow for ever."""
+    monkeypatch.setattr("toolwire.services.sweep.STEP", 2)
+    sweep = sweeper(store, outbox, runner, lease_ms=600, result_ttl_ms=0)
+    left = [await a_backlog[left_behind](store) for _ in range(30)]
+    working = asyncio.create_task(sweep.work())
+
+    async def is_put_right() -> bool:
+        record = await state(store, left[-1])
+        return record.forgotten or (left_behind != "old" and record.status is Status.ERROR)
+
+    begun = time.monotonic()
+    await until(is_put_right)
+    working.cancel()
+    await asyncio.wait({working})
+    assert time.monotonic() - begun < 2, "fifteen pauses take three seconds"
+
+
+async def test_what_was_not_sent_for_long_is_sent_without_pauses(
+    store: Store, outbox: Outbox, runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """These rows are too large to be sent, so that they are settled without a broker."""
+    monkeypatch.setattr("toolwire.services.sweep.STEP", 2)
+    for _ in range(30):
+        await over(store, Outcome(Status.DONE, f'"{"x" * 2**20}"'), tell=True)
+    sweep = sweeper(store, outbox, runner, lease_ms=600)
+    working = [asyncio.create_task(work()) for work in (sweep.work, outbox.work)]
+
+    async def is_sent() -> bool:
+        found = await store.unsent(holder="another", lease_ms=0, limit=1)
+        return not found and outbox.waiting == 0
+
+    begun = time.monotonic()
+    await until(is_sent)
+    for task in working:
+        task.cancel()
+    await asyncio.wait(working)
+    assert time.monotonic() - begun < 2, "fifteen pauses take three seconds"
+
+
+async def over(store: Store, outcome: Outcome, *, tell: bool) -> NewRecord:
+    """A call that has ended."""
+    new = new_record(TOOLS["charge"], {"amount": 1}, seconds=1000)
+    token = f"of {new.key}"
+    await store.claim(new, token=token, holder="gone", lease_ms=LEASE_MS)
+    await store.finish(token, outcome, progress=None, tell=tell, holder="gone", lease_ms=0)
+    return new
+
+
+async def late(store: Store) -> NewRecord:
+    """A waiting job past its deadline."""
+    new = new_record(TOOLS["build"], seconds=-1)
+    await store.accept(new, holder="gone", lease_ms=LEASE_MS)
+    return new
+
+
+a_backlog: dict[str, Callable[[Store], Awaitable[NewRecord]]] = {
+    "old": lambda store: over(store, Outcome(Status.DONE, "1"), tell=False),
+    "late": late,
+    "lost": lambda store: lost(store, "charge"),
+}

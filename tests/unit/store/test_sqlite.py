@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.unit.store.given import HOLDER, LONG, SERVER, claimed, request
+from tests.unit.store.given import HOLDER, LONG, OTHER, SERVER, claimed, eventually, request
 from toolwire.contracts.errors import ConfigurationError
 from toolwire.services.store import open_store, sqlite
-from toolwire.services.store.port import StoreAway
+from toolwire.services.store.port import Changed, Lease, Store, StoreAway
 
 DIARY = "Today it rained. " * 100
+LEASE_MS = 300
 
 
 @pytest.fixture
@@ -113,3 +115,22 @@ def change(path: Path, statement: str) -> None:
     connection.execute(statement)
     connection.commit()
     connection.close()
+
+
+@pytest.mark.promise("P7")
+async def test_a_lease_that_ran_out_while_the_sweep_waited_for_the_lock_is_left(path: Path) -> None:
+    """Its holder had to wait for the same lock, and renews next."""
+    async with open_store(f"sqlite:///{path}", SERVER) as store:
+        await claimed(store, token="token-1", lease_ms=LEASE_MS)
+        hog = sqlite3.connect(path, isolation_level=None)
+        hog.execute("BEGIN IMMEDIATE")
+        sweeping = asyncio.create_task(settle_lost(store))
+        await asyncio.wait({sweeping}, timeout=2 * LEASE_MS / 1000)
+        hog.close()
+        assert await sweeping == []
+        assert await store.renew(["token-1"], lease_ms=LEASE_MS) == {"token-1": Lease(cancel_requested=False)}
+        assert await eventually(lambda: settle_lost(store)), "without another renewal it is lost"
+
+
+async def settle_lost(store: Store) -> Sequence[Changed]:
+    return await store.settle_lost(interrupted="{}", holder=OTHER, lease_ms=LONG, limit=9)

@@ -17,6 +17,8 @@ class Unit:
     connection: Connection
     server_id: str
     now_ms: int
+    asked_ms: int
+    """What time it was there when the unit was asked for, if it had to wait for long; else `now_ms`."""
 
 
 def record_of(row: Row[Any]) -> Record:

@@ -1,5 +1,6 @@
 """The port on SQLAlchemy Core: each method is one unit for the store's thread."""
 
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
@@ -25,6 +26,9 @@ from toolwire.services.store.take import take
 from toolwire.services.store.thread import GroupCommit
 
 T = TypeVar("T")
+
+LONG_WAIT_MS = 100
+"""A unit that waits for so long waits for more than its turn: somebody keeps the store from all others."""
 
 
 class SqlStore(Store):
@@ -53,10 +57,13 @@ class SqlStore(Store):
     async def _run(self, work: Callable[[Unit], T]) -> T:
         if self._thread is None:
             raise StoreAway("the store is not open: use it inside `async with`")
-        return await self._thread.run(lambda connection, now_ms: work(self._unit(connection, now_ms)))
+        asked = time.monotonic()
+        return await self._thread.run(lambda connection, now_ms: work(self._unit(connection, now_ms, asked)))
 
-    def _unit(self, connection: Connection, now_ms: int) -> Unit:
-        return Unit(connection, self._server_id, now_ms)
+    def _unit(self, connection: Connection, now_ms: int, asked: float) -> Unit:
+        waited_ms = round((time.monotonic() - asked) * 1000)
+        asked_ms = now_ms if waited_ms < LONG_WAIT_MS else now_ms - waited_ms
+        return Unit(connection, self._server_id, now_ms, asked_ms)
 
     # --- claims ---
 

@@ -28,7 +28,9 @@ from toolwire.services.store.transitions import NOBODY, allowed, moved, target, 
 _of_this_server = records.c.server_id == bindparam("server")
 _these = records.c.id.in_(bindparam("ids", expanding=True))
 
-_lost = (_of_this_server, is_held, records.c.lease_until_ms <= bindparam("now_ms"), allowed(Trigger.RETRY))
+# While the sweep had to wait for the store, nobody else could renew a lease either.
+_ran_out = records.c.lease_until_ms <= bindparam("ran_out_by_ms")
+_lost = (_of_this_server, is_held, _ran_out, allowed(Trigger.RETRY))
 _why, _now = bindparam("why", type_=Text), bindparam("now_ms", type_=BIG)
 _cancelled = records.c.cancel.is_not(None)
 _may_run_again = records.c.attempt < records.c.max_attempts
@@ -88,9 +90,10 @@ def lead(unit: Unit, role: str, *, holder: str, lease_ms: int) -> bool:
 
 def settle_lost(unit: Unit, *, interrupted: str, holder: str, lease_ms: int, limit: int) -> Sequence[Changed]:
     """Settle what ran under leases that have run out."""
-    ids = _lock(unit, _FIND_LOST, limit, now_ms=unit.now_ms)
+    ids = _lock(unit, _FIND_LOST, limit, ran_out_by_ms=unit.asked_ms)
     changed: list[Changed] = []
-    for row in unit.connection.execute(_SETTLE_LOST, _on(unit, ids, why=interrupted)).all():
+    found = _on(unit, ids, why=interrupted, ran_out_by_ms=unit.asked_ms)
+    for row in unit.connection.execute(_SETTLE_LOST, found).all():
         status = Status(row.status)
         event = _TOLD_OF_LOST[status]
         changed.append(tell(unit, row, event, holder=holder, lease_ms=lease_ms, answer=status.final))
