@@ -110,9 +110,7 @@ async def test_when_the_time_is_up_the_last_trouble_is_the_cause(following: Foll
 
 @pytest.mark.promise("P7")
 @pytest.mark.parametrize("polled", [True, False])
-async def test_without_a_timeout_the_deadline_ends_the_wait(
-    following: Following, *, polled: bool
-) -> None:
+async def test_without_a_timeout_the_deadline_ends_the_wait(following: Following, *, polled: bool) -> None:
     deadline_ms = now_ms() - int(GRACE_S * 1000) - 1
     if polled:
         following.learn(snapshot(deadline_ms=deadline_ms))
