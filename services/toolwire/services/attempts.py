@@ -5,7 +5,6 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +18,7 @@ from toolwire.services.outbox import Outbox
 from toolwire.services.plans import Prepared
 from toolwire.services.reporter import Reporter
 from toolwire.services.store.port import Changed, CommitUnknown, Outcome, Record, Store, StoreAway
+from toolwire.services.threads import ToolThreads
 
 log = logging.getLogger("toolwire.services")
 
@@ -34,7 +34,7 @@ class Attempts:
     store: Store
     outbox: Outbox
     leases: Leases
-    threads: Executor
+    threads: ToolThreads
     state: Any
     holder: str
 

@@ -225,6 +225,10 @@ class Calls:
             yield True
             return
         with self.meter.running(authentic.request.client_id):  # who waits for a place runs next
+            if not prepared.spec.is_async and self.attempts.threads.full:
+                await self._refuse(authentic, Code.OVERLOADED, "too many sync tools never came back")
+                yield False
+                return
             try:
                 async with asyncio.timeout(PLACE_PATIENCE_S):
                     await self._places.acquire()

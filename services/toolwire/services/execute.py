@@ -6,7 +6,6 @@ sees the id alone (promise: a peer never sees exception text).
 
 import asyncio
 import functools
-import inspect
 import logging
 import secrets
 from collections.abc import Callable
@@ -74,7 +73,7 @@ async def execute(
 
 async def _call(prepared: Prepared, context: tuple[Any, ...], threads: Executor) -> Any:
     function: Callable[..., Any] = prepared.spec.function
-    if inspect.iscoroutinefunction(function):
+    if prepared.spec.is_async:
         return await function(*context, *prepared.args, **prepared.kwargs)
     call = functools.partial(function, *context, *prepared.args, **prepared.kwargs)
     return await asyncio.get_running_loop().run_in_executor(threads, _in_thread, call)

@@ -5,7 +5,6 @@ import logging
 import secrets
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -35,6 +34,7 @@ from toolwire.services.store.port import Changed
 from toolwire.services.store_watch import StoreWatch
 from toolwire.services.sweep import Sweep
 from toolwire.services.tasks import Tasks
+from toolwire.services.threads import ToolThreads
 
 if TYPE_CHECKING:
     from toolwire.services.service import Service
@@ -95,8 +95,7 @@ class Replica:
         identity = self._identity = read_identity(Home(settings.home), server_id)
         lease_ms = round(settings.lease_s * 1000)
 
-        threads = ThreadPoolExecutor(settings.places + settings.job_slots, thread_name_prefix="tool")
-        stack.callback(threads.shutdown, wait=False, cancel_futures=True)
+        threads = ToolThreads(limit=settings.places + settings.job_slots)
         state = await stack.enter_async_context(self.service.open_state())
         store = await stack.enter_async_context(open_store(settings.store_url(), server_id))
         queues = (call_queue(server_id), job_queue(server_id), dead_queue(server_id), junk_queue(server_id))

@@ -72,6 +72,9 @@ class Runner:
             self.tasks.start(self._run_in_slot(taken), f"job {taken.record.job_id}")
         return taken is not None
 
+    def _can_run(self, spec: ToolSpec) -> bool:
+        return spec.is_async or not self.attempts.threads.full
+
     async def _take(self) -> Changed | None:
         attempts = self.attempts
         self._wake.clear()  # before looking: a hint that comes while we look is not lost
@@ -79,7 +82,7 @@ class Runner:
         try:
             await self._hand_back()
             return await attempts.store.take(
-                [spec.name for spec in self.tools.values() if spec.recorded],
+                [spec.name for spec in self.tools.values() if spec.recorded and self._can_run(spec)],
                 token=token,
                 holder=attempts.holder,
                 lease_ms=attempts.leases.lease_ms,

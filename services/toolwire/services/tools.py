@@ -38,6 +38,11 @@ class ToolSpec:
     """Part of every service, and open to every client."""
 
     @property
+    def is_async(self) -> bool:
+        """Whether it runs on the event loop; a sync tool runs in a thread of its own."""
+        return inspect.iscoroutinefunction(self.function)
+
+    @property
     def takes_place(self) -> bool:
         """Whether a call occupies a place of the replica: a job has a slot, and built-in tools are quick."""
         return self.kind == "tool" and not self.builtin

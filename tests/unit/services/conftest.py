@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from toolwire.services.post import Post
 from toolwire.services.seals import Seals
 from toolwire.services.store import open_store
 from toolwire.services.store.port import Store
+from toolwire.services.threads import ToolThreads
 
 
 @pytest.fixture(autouse=True)
@@ -40,9 +40,8 @@ async def store(store_url: str) -> AsyncIterator[Store]:
 
 
 @pytest.fixture
-def threads() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(2, thread_name_prefix="tool") as pool:
-        yield pool
+def threads() -> ToolThreads:
+    return ToolThreads(limit=2)
 
 
 @pytest_asyncio.fixture
@@ -67,5 +66,5 @@ def leases(store: Store) -> Leases:
 
 
 @pytest.fixture
-def attempts(store: Store, outbox: Outbox, leases: Leases, threads: ThreadPoolExecutor) -> Attempts:
+def attempts(store: Store, outbox: Outbox, leases: Leases, threads: ToolThreads) -> Attempts:
     return Attempts(store, outbox, leases, threads, "the state", HOLDER)

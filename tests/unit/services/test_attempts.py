@@ -4,7 +4,6 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +28,7 @@ from toolwire.services.post import Post
 from toolwire.services.runner import prepare
 from toolwire.services.seals import Seals
 from toolwire.services.store.port import Changed, Outcome, Record, Store
+from toolwire.services.threads import ToolThreads
 from toolwire.services.tools import ToolSpec
 
 SOON = 5.0
@@ -413,7 +413,7 @@ async def test_an_outcome_waits_for_a_store_that_is_away(
 @pytest.mark.promise("P7", "P10")
 @pytest.mark.parametrize("committed", [True, False])
 async def test_after_an_unknown_commit_the_outcome_is_written_once(
-    committed: bool, tmp_path: Path, threads: ThreadPoolExecutor, post: Post, seals: Seals
+    committed: bool, tmp_path: Path, threads: ToolThreads, post: Post, seals: Seals
 ) -> None:
     async def tool(ctx: JobContext[None]) -> int:
         return 7
@@ -431,7 +431,7 @@ async def test_after_an_unknown_commit_the_outcome_is_written_once(
 
 
 async def test_after_an_unknown_commit_of_a_hand_back_nothing_is_told_twice(
-    tmp_path: Path, threads: ThreadPoolExecutor, post: Post, seals: Seals
+    tmp_path: Path, threads: ToolThreads, post: Post, seals: Seals
 ) -> None:
     async def tool(ctx: JobContext[None]) -> int:
         raise RuntimeError

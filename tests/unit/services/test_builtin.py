@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -27,12 +26,13 @@ from toolwire.services.context import Caller
 from toolwire.services.execute import Ended, execute
 from toolwire.services.plans import Prepared
 from toolwire.services.store.port import Changed, Outcome, Record, Store, StoreAway
+from toolwire.services.threads import ToolThreads
 
 
 class Counter:
     """The built-in tools as one client uses them."""
 
-    def __init__(self, store: Store, threads: ThreadPoolExecutor) -> None:
+    def __init__(self, store: Store, threads: ToolThreads) -> None:
         self.changed: list[Changed] = []
         self.threads = threads
         self.desk = Desk(
@@ -68,7 +68,7 @@ class Counter:
 
 
 @pytest.fixture
-def counter(store: Store, threads: ThreadPoolExecutor) -> Counter:
+def counter(store: Store, threads: ToolThreads) -> Counter:
     return Counter(store, threads)
 
 

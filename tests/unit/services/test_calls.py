@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +39,7 @@ from toolwire.services.runner import Runner
 from toolwire.services.seals import Seals
 from toolwire.services.store.port import Record, RecordKey, Store
 from toolwire.services.tasks import Tasks
+from toolwire.services.threads import ToolThreads
 
 SOON = 5.0
 
@@ -47,7 +47,7 @@ SOON = 5.0
 class Desk:
     """Calls over a store, with tools that wait at a gate."""
 
-    def __init__(self, store: Store, post: Post, seals: Seals, threads: ThreadPoolExecutor) -> None:
+    def __init__(self, store: Store, post: Post, seals: Seals, threads: ToolThreads) -> None:
         self.store = store
         self.gate = asyncio.Event()
         self.started: list[int] = []
@@ -66,6 +66,11 @@ class Desk:
         async def look(amount: int) -> int:
             self.started.append(amount)
             await self.gate.wait()
+            return amount
+
+        @service.tool(read_only=True)
+        def compute(amount: int) -> int:
+            self.started.append(amount)
             return amount
 
         @service.job()
@@ -92,7 +97,7 @@ class Desk:
 
 
 @pytest_asyncio.fixture
-async def desk(store: Store, post: Post, seals: Seals, threads: ThreadPoolExecutor) -> AsyncIterator[Desk]:
+async def desk(store: Store, post: Post, seals: Seals, threads: ToolThreads) -> AsyncIterator[Desk]:
     desk = Desk(store, post, seals, threads)
     yield desk
     await desk.tasks.cancel()
@@ -110,6 +115,15 @@ def same_but(authentic: Authentic, *, by: Ed25519Signer | None = None, **changes
     later = {"nonce": "m" * 22, "ts_ms": authentic.request.ts_ms + 1}
     again = authentic.request.model_copy(update=later | changes)
     return signed(again) if by is None else signed(again, by=by)
+
+
+async def test_too_many_hanging_threads_stop_sync_tools_alone(desk: Desk) -> None:
+    desk.calls.attempts.threads.limit = 0
+    desk.handle(asked("compute"))
+    await wait_until(lambda: desk.counts["refused.overloaded"], SOON, "the sync tool is refused")
+    assert desk.started == []
+    desk.handle(asked("look"))
+    await wait_until(lambda: desk.started, SOON, "the async tool runs")
 
 
 # --- what the delivery is needed for ---
@@ -241,7 +255,7 @@ async def test_a_request_waits_for_the_store_and_runs_once(desk: Desk) -> None:
 @pytest.mark.promise("P4")
 @pytest.mark.parametrize("committed", [True, False])
 async def test_a_claim_of_unknown_outcome_runs_once(
-    committed: bool, tmp_path: Path, post: Post, seals: Seals, threads: ThreadPoolExecutor
+    committed: bool, tmp_path: Path, post: Post, seals: Seals, threads: ToolThreads
 ) -> None:
     lossy = Lossy(tmp_path / "store.sqlite3")
     async with lossy.store as store:

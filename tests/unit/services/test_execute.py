@@ -4,8 +4,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import pytest
@@ -17,6 +16,7 @@ from toolwire.services import Service, ToolContext, ToolError
 from toolwire.services.execute import MAX_RESULT_BYTES, Ended, Refusal, cancelled, execute
 from toolwire.services.plans import Prepared
 from toolwire.services.store.port import StoreAway
+from toolwire.services.threads import ToolThreads
 from toolwire.services.tools import Declaration, Manners
 
 LONG = 30.0
@@ -24,9 +24,8 @@ PRIVATE = "password=hunter2"
 
 
 @pytest.fixture
-def threads() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(2, thread_name_prefix="tool") as pool:
-        yield pool
+def threads() -> ToolThreads:
+    return ToolThreads(limit=2)
 
 
 def prepared(function: Callable[..., Any], *, builtin: bool = False, **kwargs: Any) -> Prepared:
@@ -36,7 +35,7 @@ def prepared(function: Callable[..., Any], *, builtin: bool = False, **kwargs: A
 
 
 async def run(
-    function: Callable[..., Any], threads: ThreadPoolExecutor, *, seconds: float = LONG, **kwargs: Any
+    function: Callable[..., Any], threads: ToolThreads, *, seconds: float = LONG, **kwargs: Any
 ) -> Ended:
     return await execute(prepared(function, **kwargs), (), seconds_left=seconds, threads=threads)
 
@@ -55,7 +54,7 @@ class Total(BaseModel):
 # --- a result ---
 
 
-async def test_an_async_tool_runs_on_the_loop(threads: ThreadPoolExecutor) -> None:
+async def test_an_async_tool_runs_on_the_loop(threads: ToolThreads) -> None:
     async def tool() -> int:
         await asyncio.sleep(0)
         return threading.get_ident()
@@ -63,16 +62,16 @@ async def test_an_async_tool_runs_on_the_loop(threads: ThreadPoolExecutor) -> No
     assert await run(tool, threads) == Ended(str(threading.get_ident()))
 
 
-async def test_a_sync_tool_runs_off_the_loop(threads: ThreadPoolExecutor) -> None:
+async def test_a_sync_tool_runs_off_the_loop(threads: ToolThreads) -> None:
     def tool() -> list[str]:
         return [threading.current_thread().name]
 
     ended = await run(tool, threads)
     assert ended.result is not None
-    assert ended.result.startswith('["tool_')
+    assert ended.result.startswith('["tool-')
 
 
-async def test_a_sync_tool_does_not_hold_up_the_loop(threads: ThreadPoolExecutor) -> None:
+async def test_a_sync_tool_does_not_hold_up_the_loop(threads: ToolThreads) -> None:
     gate = threading.Event()
 
     def tool() -> bool:
@@ -84,7 +83,7 @@ async def test_a_sync_tool_does_not_hold_up_the_loop(threads: ThreadPoolExecutor
 
 
 @pytest.mark.parametrize("name", ["in_thread", "on_loop"])
-async def test_context_and_arguments_reach_the_tool(threads: ThreadPoolExecutor, name: str) -> None:
+async def test_context_and_arguments_reach_the_tool(threads: ToolThreads, name: str) -> None:
     service = Service("server-1")
 
     @service.tool(context=True, name="on_loop")
@@ -103,7 +102,7 @@ async def test_context_and_arguments_reach_the_tool(threads: ThreadPoolExecutor,
 
 
 async def test_a_result_is_canonical_json_under_the_names_that_its_schema_promises(
-    threads: ThreadPoolExecutor,
+    threads: ToolThreads,
 ) -> None:
     def tool() -> Total:
         return Total.model_validate({"count": 1, "sum": 2})
@@ -111,7 +110,7 @@ async def test_a_result_is_canonical_json_under_the_names_that_its_schema_promis
     assert await run(tool, threads) == Ended('{"count":1,"sum":2.0}')
 
 
-async def test_none_is_a_result(threads: ThreadPoolExecutor) -> None:
+async def test_none_is_a_result(threads: ToolThreads) -> None:
     async def tool() -> None:
         return None
 
@@ -148,7 +147,7 @@ def nested(depth: int) -> Any:
     ],
 )
 async def test_a_result_that_breaks_its_own_contract(
-    returns: Any, value: Any, threads: ThreadPoolExecutor, caplog: pytest.LogCaptureFixture
+    returns: Any, value: Any, threads: ToolThreads, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def tool() -> Any:
         return value
@@ -162,7 +161,7 @@ async def test_a_result_that_breaks_its_own_contract(
 
 
 @pytest.mark.parametrize(("size", "fits"), [(MAX_RESULT_BYTES - 2, True), (MAX_RESULT_BYTES - 1, False)])
-async def test_a_result_must_fit_a_message(size: int, fits: bool, threads: ThreadPoolExecutor) -> None:
+async def test_a_result_must_fit_a_message(size: int, fits: bool, threads: ToolThreads) -> None:
     async def tool() -> str:
         return "x" * size
 
@@ -173,7 +172,7 @@ async def test_a_result_must_fit_a_message(size: int, fits: bool, threads: Threa
         assert error_of(ended).code is Code.RESULT_TOO_LARGE
 
 
-async def test_size_is_counted_in_bytes(threads: ThreadPoolExecutor) -> None:
+async def test_size_is_counted_in_bytes(threads: ToolThreads) -> None:
     async def tool() -> str:
         return "€" * (MAX_RESULT_BYTES // 2)
 
@@ -181,7 +180,7 @@ async def test_size_is_counted_in_bytes(threads: ThreadPoolExecutor) -> None:
 
 
 @pytest.mark.promise("P7")
-async def test_a_poll_can_tell_any_result_that_a_job_could_record(threads: ThreadPoolExecutor) -> None:
+async def test_a_poll_can_tell_any_result_that_a_job_could_record(threads: ToolThreads) -> None:
     """A snapshot with the largest result is a little larger than the largest result."""
 
     async def tool() -> str:
@@ -194,7 +193,7 @@ async def test_a_poll_can_tell_any_result_that_a_job_could_record(threads: Threa
 # --- what a tool raises ---
 
 
-async def test_a_tool_error_is_told_as_it_is(threads: ThreadPoolExecutor) -> None:
+async def test_a_tool_error_is_told_as_it_is(threads: ToolThreads) -> None:
     async def tool() -> int:
         raise ToolError("card_declined", "Card was declined", {"code": 51, "tries": [1, 2]})
 
@@ -207,7 +206,7 @@ async def test_a_tool_error_is_told_as_it_is(threads: ThreadPoolExecutor) -> Non
     )
 
 
-async def test_a_tool_error_needs_no_more_than_a_reason(threads: ThreadPoolExecutor) -> None:
+async def test_a_tool_error_needs_no_more_than_a_reason(threads: ToolThreads) -> None:
     def tool() -> int:
         raise ToolError("no")
 
@@ -220,7 +219,7 @@ async def test_a_tool_error_needs_no_more_than_a_reason(threads: ThreadPoolExecu
     [{"a": object()}, {"a": float("nan")}, {1: "a"}, {"a": "\ud800"}, {"a": nested(161)}, {"a": 10**400}],
 )
 async def test_a_tool_error_whose_data_is_not_json_is_a_broken_tool(
-    data: dict[Any, Any], threads: ThreadPoolExecutor
+    data: dict[Any, Any], threads: ToolThreads
 ) -> None:
     async def tool() -> int:
         raise ToolError("reason", PRIVATE, data)
@@ -230,7 +229,7 @@ async def test_a_tool_error_whose_data_is_not_json_is_a_broken_tool(
     assert PRIVATE not in error.model_dump_json()
 
 
-async def test_the_data_of_a_tool_error_must_fit_a_message(threads: ThreadPoolExecutor) -> None:
+async def test_the_data_of_a_tool_error_must_fit_a_message(threads: ToolThreads) -> None:
     async def tool() -> int:
         raise ToolError("reason", "message", {"a": "x" * MAX_RESULT_BYTES})
 
@@ -284,7 +283,7 @@ BREAKS: list[Callable[[], BaseException]] = [
 async def test_what_a_broken_tool_says_stays_here(
     make: Callable[[BaseException], Callable[[], Any]],
     error: Callable[[], BaseException],
-    threads: ThreadPoolExecutor,
+    threads: ToolThreads,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The caller gets an opaque id, and with the id the operator finds the exception in the log."""
@@ -303,24 +302,24 @@ async def test_what_a_broken_tool_says_stays_here(
 @pytest.mark.promise("P9")
 @pytest.mark.parametrize("tool", [cancels_itself, awaits_what_was_cancelled])
 async def test_a_tool_that_cancels_itself_is_a_broken_tool(
-    tool: Callable[[], Any], threads: ThreadPoolExecutor
+    tool: Callable[[], Any], threads: ToolThreads
 ) -> None:
     assert error_of(await run(tool, threads)).code is Code.INTERNAL
 
 
-async def test_a_keyboard_interrupt_is_not_the_tools(threads: ThreadPoolExecutor) -> None:
+async def test_a_keyboard_interrupt_is_not_the_tools(threads: ToolThreads) -> None:
     with pytest.raises(GeneratorExit):
         await run(raising_async(GeneratorExit()), threads)
 
 
-async def test_a_refusal_of_a_built_in_tool_is_the_answer(threads: ThreadPoolExecutor) -> None:
+async def test_a_refusal_of_a_built_in_tool_is_the_answer(threads: ToolThreads) -> None:
     async def tool() -> int:
         raise Refusal(cancelled())
 
     assert error_of(await run(tool, threads, builtin=True)) == cancelled()
 
 
-async def test_a_built_in_tool_lets_the_request_wait_for_the_store(threads: ThreadPoolExecutor) -> None:
+async def test_a_built_in_tool_lets_the_request_wait_for_the_store(threads: ToolThreads) -> None:
     """`calls` tries again, and answers `unavailable` in the end."""
 
     async def tool() -> int:
@@ -334,7 +333,7 @@ async def test_a_built_in_tool_lets_the_request_wait_for_the_store(threads: Thre
 
 
 @pytest.mark.parametrize("seconds", [0, -0.001, -1000])
-async def test_after_the_deadline_the_tool_never_starts(seconds: float, threads: ThreadPoolExecutor) -> None:
+async def test_after_the_deadline_the_tool_never_starts(seconds: float, threads: ToolThreads) -> None:
     started: list[str] = []
 
     async def tool() -> int:
@@ -345,7 +344,7 @@ async def test_after_the_deadline_the_tool_never_starts(seconds: float, threads:
     assert started == []
 
 
-async def test_the_deadline_ends_an_async_tool(threads: ThreadPoolExecutor) -> None:
+async def test_the_deadline_ends_an_async_tool(threads: ToolThreads) -> None:
     cleaned: list[str] = []
 
     async def tool() -> int:
@@ -360,7 +359,7 @@ async def test_the_deadline_ends_an_async_tool(threads: ThreadPoolExecutor) -> N
     assert cleaned == ["up"]
 
 
-async def test_the_deadline_does_not_wait_for_a_sync_tool(threads: ThreadPoolExecutor) -> None:
+async def test_the_deadline_does_not_wait_for_a_sync_tool(threads: ToolThreads) -> None:
     gate = threading.Event()
 
     def tool() -> bool:
@@ -372,28 +371,29 @@ async def test_the_deadline_does_not_wait_for_a_sync_tool(threads: ThreadPoolExe
         gate.set()
 
 
-async def test_a_sync_tool_that_finds_no_thread_in_time_never_starts(threads: ThreadPoolExecutor) -> None:
-    gate, started = threading.Event(), list[str]()
+async def test_sync_tools_that_never_come_back_hold_up_no_other(threads: ToolThreads) -> None:
+    """Each call has a thread of its own; those that were given up on are counted until they end."""
+    gate = threading.Event()
 
-    def blocking() -> bool:
+    def hanging() -> bool:
         return gate.wait(LONG)
 
-    def tool() -> int:
-        started.append("yes")
-        return 1
+    def quick() -> int:
+        return 7
 
-    busy = [asyncio.create_task(run(blocking, threads)) for _ in range(2)]
-    await asyncio.sleep(0)
     try:
-        assert error_of(await run(tool, threads, seconds=0.02)).code is Code.DEADLINE_EXCEEDED
+        for given_up in range(threads.limit):
+            assert not threads.full, given_up
+            assert error_of(await run(hanging, threads, seconds=0.02)).code is Code.DEADLINE_EXCEEDED
+        await wait_until(lambda: threads.full, 5, "they are counted")
+        assert await run(quick, threads) == Ended("7")
     finally:
         gate.set()
-    await asyncio.gather(*busy)
-    assert started == []
+    await wait_until(lambda: not threads.full, 5, "they have ended")
 
 
 async def test_a_tool_that_turns_its_deadline_into_another_error_was_out_of_time(
-    threads: ThreadPoolExecutor,
+    threads: ToolThreads,
 ) -> None:
     async def tool() -> int:
         try:
@@ -405,7 +405,7 @@ async def test_a_tool_that_turns_its_deadline_into_another_error_was_out_of_time
     assert error_of(await run(tool, threads, seconds=0.02)).code is Code.DEADLINE_EXCEEDED
 
 
-async def test_a_timeout_within_the_tool_is_its_own(threads: ThreadPoolExecutor) -> None:
+async def test_a_timeout_within_the_tool_is_its_own(threads: ToolThreads) -> None:
     async def tool() -> int:
         async with asyncio.timeout(0.001):
             await asyncio.Event().wait()
@@ -418,9 +418,7 @@ async def test_a_timeout_within_the_tool_is_its_own(threads: ThreadPoolExecutor)
 
 
 @pytest.mark.parametrize("seconds", [LONG, 0.02])
-async def test_a_cancellation_from_outside_passes_through(
-    threads: ThreadPoolExecutor, seconds: float
-) -> None:
+async def test_a_cancellation_from_outside_passes_through(threads: ToolThreads, seconds: float) -> None:
     started = asyncio.Event()
 
     async def tool() -> int:
@@ -437,7 +435,7 @@ async def test_a_cancellation_from_outside_passes_through(
         await running
 
 
-async def test_a_cancelled_sync_tool_is_left_to_its_thread(threads: ThreadPoolExecutor) -> None:
+async def test_a_cancelled_sync_tool_is_left_to_its_thread(threads: ToolThreads) -> None:
     gate, started, ended = threading.Event(), threading.Event(), list[str]()
 
     def tool() -> int:

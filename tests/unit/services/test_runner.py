@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from toolwire.services.runner import Runner
 from toolwire.services.seals import Seals
 from toolwire.services.store.port import NewRecord, Record, Store
 from toolwire.services.tasks import Tasks
+from toolwire.services.threads import ToolThreads
 
 SOON = 5.0
 TOKEN = "token-1"
@@ -260,7 +260,7 @@ async def test_a_job_that_was_taken_over_is_left_to_its_new_holder(bench: Bench)
 async def test_a_take_whose_commit_is_unknown_is_handed_back(
     committed: bool,
     tmp_path: Path,
-    threads: ThreadPoolExecutor,
+    threads: ToolThreads,
     post: Post,
     seals: Seals,
     monkeypatch: pytest.MonkeyPatch,
