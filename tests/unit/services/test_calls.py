@@ -122,7 +122,7 @@ async def test_too_many_hanging_threads_stop_sync_tools_alone(desk: Desk) -> Non
     desk.handle(asked("compute"))
     await wait_until(lambda: desk.counts["refused.overloaded"], SOON, "the sync tool is refused")
     assert desk.started == []
-    desk.handle(asked("look"))
+    desk.handle(asked("look", nonce="m" * 22))
     await wait_until(lambda: desk.started, SOON, "the async tool runs")
 
 
