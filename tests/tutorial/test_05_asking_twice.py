@@ -23,6 +23,14 @@ def no_orders() -> None:
     orders.clear()
 
 
+async def test_asking_again_gives_the_stored_answer(together: Together) -> None:
+    """A program that was restarted, and does not know whether it asked, asks again under the same id."""
+    async with together(service) as client:
+        this = client.options(request_id="order-17")
+        assert [await this.call(order, book="Emma") for _ in range(2)] == [1, 1]
+    assert orders == ["Emma"]
+
+
 async def test_another_meaning_under_the_same_id_is_a_conflict(together: Together) -> None:
     """An id that was used for one thing cannot be used for another."""
     async with together(service) as client:

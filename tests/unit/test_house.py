@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 SOURCE_ROOTS = [ROOT / name for name in ("contracts", "broker", "services")]
 PACKAGES = sorted({file.parent for root in SOURCE_ROOTS for file in root.glob("toolwire/*/*.py")})
 SOURCES = sorted(file for root in SOURCE_ROOTS for file in root.rglob("*.py"))
-ALL_PYTHON = [*SOURCES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "examples").rglob("*.py"))]
+ALL_PYTHON = [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))]
 
 LONGEST_FILE = 400  # lines
 IMPORT_WITHIN = 0.3  # seconds of processor time, for toolwire.client
@@ -70,6 +70,14 @@ def seconds_to_import(module: str) -> float:
 def test_the_client_does_not_load_what_servers_need() -> None:
     loaded = fresh_interpreter("import sys, toolwire.client; print(*sys.modules)")
     assert {name.partition(".")[0] for name in loaded.split()} & NOT_FOR_CLIENTS == set()
+
+
+def test_a_missing_extra_is_named() -> None:
+    """Whoever installed only the client is told what to install, not which module is missing."""
+    code = "import sys; sys.modules['sqlalchemy'] = None; import toolwire.services"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert "pip install 'toolwire[service]'" in ended.stderr.splitlines()[-1]
 
 
 def fresh_interpreter(code: str) -> str:

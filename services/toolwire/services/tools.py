@@ -3,13 +3,14 @@
 import inspect
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, ParamSpec, TypeVar
+from typing import Any, Generic, Literal, ParamSpec, TypeVar, get_origin, get_type_hints
 
 from toolwire.contracts.descriptors import Annotations, ToolDescriptor, describe_tool
 from toolwire.contracts.errors import DefinitionError
 from toolwire.contracts.names import TOOL_PATTERN, is_tool_name
 from toolwire.contracts.signatures import Signature
 from toolwire.contracts.tools import JobTool, Tool
+from toolwire.services.context import Caller, JobContext, ToolContext
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -86,6 +87,7 @@ class Declaration:
         if not is_tool_name(name):
             raise DefinitionError(f"the tool name {name!r} must match {TOOL_PATTERN}; give it a name=")
         signature = Signature.of(function, takes_context=self.takes_context)
+        check_context(function, self._context_class(kind, builtin=builtin))
         attempts = IDEMPOTENT_ATTEMPTS if self.manners.idempotent and kind == "tool" else self.max_attempts
         return ToolSpec(
             name=name,
@@ -106,6 +108,37 @@ class Declaration:
             max_attempts=attempts,
             builtin=builtin,
         )
+
+    def _context_class(self, kind: Literal["tool", "job"], *, builtin: bool) -> type[ToolContext[Any]] | None:
+        if not self.takes_context:
+            return None
+        if kind == "job":
+            return JobContext
+        return Caller if builtin else ToolContext
+
+
+def check_context(function: Callable[..., Any], expected: type[ToolContext[Any]] | None) -> None:
+    """Refuse a function that misplaces its context: as an argument, its caller would say who is calling.
+
+    `expected` is what the first parameter has to be; None: no parameter may be a context.
+    """
+    where = f"tool function {function.__qualname__!r}"
+    hints = get_type_hints(function)
+    classes = [_class_of(hints.get(name)) for name in inspect.signature(function).parameters]
+    if expected is not None and classes.pop(0) is not expected:
+        raise DefinitionError(
+            f"{where}: its first parameter is its context; annotate it as {expected.__name__}[…]"
+        )
+    if any(issubclass(each, ToolContext) for each in classes):
+        raise DefinitionError(
+            f"{where}: a context can only be the first parameter, of a job or of a tool that is declared "
+            "with context=True"
+        )
+
+
+def _class_of(hint: object) -> type:
+    found = get_origin(hint) or hint
+    return found if isinstance(found, type) else object
 
 
 class ServedTool(Tool[P, R], Generic[Q, S, P, R]):

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import BaseModel, Field
@@ -208,6 +208,38 @@ def refused(declare: Callable[[Service[None]], object]) -> str:
         declare(service)
     assert service.tools == {}
     return str(caught.value)
+
+
+def forgets_to_say_so(ctx: ToolContext[None], amount: int) -> None: ...
+
+
+def in_the_wrong_place(ctx: ToolContext[None], other: ToolContext[None]) -> None: ...
+
+
+def takes_none(amount: int) -> None: ...
+
+
+def of_a_job(ctx: JobContext[None]) -> None: ...
+
+
+@pytest.mark.promise("P2")
+@pytest.mark.parametrize(
+    ("function", "kind", "takes_context", "said"),
+    [
+        (forgets_to_say_so, "tool", False, "a context can only be the first parameter"),
+        (in_the_wrong_place, "tool", True, "a context can only be the first parameter"),
+        (takes_none, "tool", True, r"annotate it as ToolContext\[…\]"),
+        (takes_none, "job", True, r"annotate it as JobContext\[…\]"),
+        (forgets_to_say_so, "job", True, r"annotate it as JobContext\[…\]"),
+        (of_a_job, "tool", True, r"annotate it as ToolContext\[…\]"),
+    ],
+)
+def test_a_context_is_never_an_argument(
+    function: Callable[..., Any], kind: Literal["tool", "job"], takes_context: bool, said: str
+) -> None:
+    """Otherwise its caller would say who is calling."""
+    with pytest.raises(DefinitionError, match=said):
+        Declaration(takes_context=takes_context).spec(function, kind)
 
 
 @pytest.mark.parametrize("server_id", ["", "-a", "a b", "a.b", "a" * 65, "ü", "a\n"])
