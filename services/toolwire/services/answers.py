@@ -20,6 +20,7 @@ from toolwire.services.store.port import Address, RecordKey
 log = logging.getLogger("toolwire.services")
 
 AGAIN_S = 0.25
+PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,13 @@ class Answers:
     post: Post
 
     async def send(self, key: RecordKey, address: Address, reply: Reply, deadline_ms: int) -> None:
-        """Answer the attempt at `address`. Given up, and logged, when the caller's deadline has passed."""
+        """Answer the attempt at `address`. Given up, and logged, when the caller's deadline has passed.
+
+        Raises the broker layer's error after a minute in vain: a delivery must not be held for hours, and
+        whoever gets it next finds the stored answer.
+        """
         line = self._seal(key, address, reply)
+        patient_until = time.monotonic() + PATIENCE_S
         while True:
             try:
                 await self.post.answer(key.client_id, address.reply_to, line)
@@ -39,6 +45,8 @@ class Answers:
                 if now_ms() > deadline_ms:
                     log.error("an answer to %s was given up: %s", key.client_id, error)  # noqa: TRY400 - says it all
                     return
+                if time.monotonic() > patient_until:
+                    raise
                 log.warning("an answer to %s waits for the broker: %s", key.client_id, error)
                 await asyncio.sleep(AGAIN_S)
             else:

@@ -27,7 +27,7 @@ from toolwire.services.usage import UsageMeter
 
 log = logging.getLogger("toolwire.services")
 
-PLACE_PATIENCE_S = 5.0
+PLACE_PATIENCE_S = 2.0
 """How long a request waits for a free place before it is answered `overloaded`."""
 STORE_PATIENCE_S = 8.0
 """How long a request waits for a store that is away before it is answered `unavailable`."""
