@@ -60,7 +60,7 @@ async def test_a_tool_of_one_model_takes_it_whole_or_by_its_fields(stage: Stage)
 
 async def test_a_sync_tool_runs_in_a_thread_of_its_own(stage: Stage) -> None:
     async with stage.replica(), stage.client() as client:
-        assert (await client.call(thread_name)).startswith("tool_")
+        assert (await client.call(thread_name)).startswith("tool-")
 
 
 async def test_a_tool_with_context_knows_who_asked(stage: Stage) -> None:

@@ -3,14 +3,19 @@
 import os
 import resource
 import signal
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.command_line import Running, running, toolwire
+from tests.waiting import wait_until
+from toolwire.broker.node import PrivateNode
 from toolwire.cli import exits
 from toolwire.cli.dev_home import prepare_home, write_settings
 from toolwire.client.home import Home
+from toolwire.client.settings import Settings, read_settings
 
 APP = '''
 import time
@@ -66,6 +71,31 @@ def test_a_replica_costs_less_than_two_seconds_to_start(folder: Path) -> None:
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2.0
 
 
+@pytest.fixture
+def hang_up() -> Iterator[signal.Signals]:
+    """SIGHUP, heard by what is started here, even where the tests run under `nohup`."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield signal.SIGHUP
+    signal.signal(signal.SIGHUP, before)
+
+
+def test_a_closed_terminal_ends_a_replica_in_order(folder: Path, hang_up: signal.Signals) -> None:
+    with running("serve", "app:service", folder=folder) as replica:
+        started(replica)
+        replica.signal(hang_up)
+        replica.signal(hang_up)  # the kernel's and the shell's
+        assert replica.ended() == exits.OK
+        assert "has stopped" in replica.text.splitlines()[-1]
+
+
+def test_under_nohup_a_replica_goes_on(folder: Path, hang_up: signal.Signals) -> None:
+    signal.signal(hang_up, signal.SIG_IGN)
+    with running("serve", "app:service", folder=folder) as replica:
+        started(replica)
+        replica.signal(hang_up)
+        assert toolwire("call", "add", "a=1", "b=2", folder=folder).out == "3\n"
+
+
 def test_a_tool_that_blocks_does_not_keep_the_process(folder: Path) -> None:
     with running("serve", "app:service", "--grace", "0.1", folder=folder) as replica:
         started(replica)
@@ -73,7 +103,7 @@ def test_a_tool_that_blocks_does_not_keep_the_process(folder: Path) -> None:
         replica.wait_for("blocking")
         replica.signal(signal.SIGTERM)
         assert replica.ended() == exits.OK
-        assert "a tool that blocks is still running" in replica.text
+        assert "nobody waits for it any more" in replica.text
 
 
 def test_a_second_signal_ends_at_once(folder: Path) -> None:
@@ -118,3 +148,51 @@ def test_dev_prepares_everything_that_a_first_call_needs(
     gone = toolwire("call", "batch_sum", "numbers=[1]", folder=tmp_path)
     assert gone.code == exits.CONFIGURATION
     assert "no broker is named" in gone.err
+    assert "Is `toolwire dev` running?" in gone.err
+
+
+def test_a_second_dev_in_the_same_folder_leaves_the_first_alone(
+    vhost_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TOOLWIRE_HOME")
+    settings = tmp_path / ".toolwire" / "toolwire.toml"
+    with running("dev", "--broker", vhost_url, folder=tmp_path) as dev:
+        dev.wait_for("Ctrl-C ends it.")
+        before = settings.read_bytes()
+        for words in ([], ["--broker", vhost_url]):
+            second = toolwire("dev", *words, folder=tmp_path)
+            assert second.code == exits.CONFIGURATION
+            assert second.err == (
+                "error: `toolwire dev` is already running in this folder; serve another service beside it "
+                "with `toolwire serve MODULE:ATTR`\n"
+            )
+        assert settings.read_bytes() == before
+        assert toolwire("call", "batch_sum", "numbers=[1,2,3]", folder=tmp_path).json()["total"] == 6
+
+
+def node_lives(folder: Path) -> bool:
+    """Whether the private RabbitMQ of that folder runs: its processes name the folder."""
+    ps = ["ps", "-A", "-ww", "-o", "command="]
+    told = subprocess.run(ps, capture_output=True, text=True, check=True)
+    return str(folder / ".toolwire" / "broker") in told.stdout
+
+
+@pytest.mark.skipif(PrivateNode.installed() is None, reason="no rabbitmq-server is installed here")
+@pytest.mark.parametrize(
+    ("when", "code"),
+    [("starting a private RabbitMQ", exits.INTERRUPTED), ("Ctrl-C ends it.", exits.OK)],
+    ids=["while it starts", "while it serves"],
+)
+async def test_a_closed_terminal_leaves_no_rabbitmq_behind(
+    when: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hang_up: signal.Signals
+) -> None:
+    monkeypatch.delenv("TOOLWIRE_HOME")
+    with running("dev", folder=tmp_path) as dev:
+        dev.wait_for(when)
+        await wait_until(lambda: node_lives(tmp_path), 10, "the node's process is there")
+        dev.signal(hang_up)
+        dev.signal(hang_up)  # the kernel's and the shell's
+        assert dev.ended() == code, dev.text
+    assert not node_lives(tmp_path)
+    settings = read_settings(Settings, home=tmp_path / ".toolwire")
+    assert settings.broker_url == ()

@@ -1,14 +1,21 @@
 """The demo is what a newcomer sees first: it must hold what it says, and leave nothing behind."""
 
+import asyncio
 import re
 import signal
 import sys
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.command_line import Running, running
 from toolwire.cli import exits
+from toolwire.cli.demo.replicas import wait_until
+from toolwire.cli.demo.stage import stage
+from toolwire.cli.demo.story import forged_message
+from toolwire.cli.demo.wire import Wire
+from toolwire.contracts.keys import Ed25519Signer
 
 DEMO = (sys.executable, "-m", "toolwire.cli.demo")
 MOST_SECONDS = 30
@@ -44,7 +51,18 @@ def test_an_interrupted_demo_takes_its_replicas_along(
     with running("--broker", "url", folder=tmp_path, command=DEMO) as demo:
         demo.wait_for("7. A long task")
         demo.signal(number)
-        assert demo.ended() == exits.INTERRUPTED
+        assert demo.ended() == exits.INTERRUPTED, demo.text
     assert len(replica_pids(demo)) == 2
     assert not any(is_alive(pid) for pid in replica_pids(demo))
     assert "Traceback" not in demo.text
+
+
+async def test_what_an_interrupted_demo_left_in_the_queue_is_not_counted(vhost_url: str) -> None:
+    async with stage(vhost_url) as interrupted:
+        await asyncio.gather(*(replica.kill() for replica in interrupted.replicas))
+        stranger = Ed25519Signer(interrupted.ed25519_key, Ed25519PrivateKey.generate())
+        async with Wire(interrupted) as wire:
+            await wire.send("batch_sum", wire.request("batch_sum", {"numbers": [1]}, stranger))
+    async with stage(vhost_url) as again:
+        await wait_until(lambda: again.log_lines("refused without an answer"), "what was left is refused")
+        await forged_message(again)

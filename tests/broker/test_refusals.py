@@ -176,7 +176,7 @@ async def test_a_replica_without_a_free_place_says_so_after_a_while(stage: Stage
         await stage.noted("peek gate")
         patient = asyncio.create_task(client.call(add, [1]))
         with pytest.raises(Overloaded):
-            await client.options(timeout=5.45).call(add, [1])
+            await client.options(timeout=2.45).call(add, [1])
         await wait_until(lambda: replica.counts["refused.overloaded"] >= 2, 5, "both are refused")
         stage.diary.open("gate")
         assert (await first, (await patient).count) == ("gate", 1)

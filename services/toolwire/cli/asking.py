@@ -13,7 +13,7 @@ from toolwire.client import Client
 from toolwire.client.calls import Calls
 from toolwire.client.jobs import Job
 from toolwire.contracts.envelopes import Arguments
-from toolwire.contracts.errors import JobCancelled, JobFailed, UsageError
+from toolwire.contracts.errors import ConfigurationError, JobCancelled, JobFailed, UsageError
 from toolwire.contracts.jobs import Status
 from toolwire.contracts.names import ID_PATTERN, is_id
 from toolwire.contracts.snapshots import JobSnapshot
@@ -32,15 +32,38 @@ class Asking:
     json: bool = False
 
     def open(self) -> Client:
-        """The client, to be entered."""
-        return Client(
-            self.client,
-            server=self.server,
-            broker=self.broker,
-            home=self.home,
-            key=self.key,
-            timeout=self.timeout,
-        )
+        """The client, to be entered. `ConfigurationError` also says whether `toolwire dev` is what lacks."""
+        try:
+            return Client(
+                self.client,
+                server=self.server,
+                broker=self.broker,
+                home=self.home,
+                key=self.key,
+                timeout=self.timeout,
+            )
+        except ConfigurationError as error:
+            self._check_dev(error)
+            raise
+
+    def _check_dev(self, error: ConfigurationError) -> None:
+        """Raise what tells more to a newcomer who has not started `toolwire dev`, or has ended it."""
+        # Imported here: see the module.
+        from toolwire.client.home import Home
+        from toolwire.client.settings import Settings, read_settings
+
+        settings = read_settings(Settings, home=self.home, broker_url=self.broker)
+        place = Home(settings.home).path
+        if not place.exists():
+            raise ConfigurationError(
+                f"there is no home at {place}: `toolwire dev` makes one; or name the folder that is one with "
+                "--home or TOOLWIRE_HOME"
+            ) from error
+        try:
+            settings.broker_urls()
+        except ConfigurationError as no_broker:
+            if str(no_broker) == str(error):
+                raise ConfigurationError(f"{error}. Is `toolwire dev` running?") from error
 
     def show(self, value: object) -> None:
         """Print a result for whom it is meant."""

@@ -10,11 +10,11 @@ from typing import Any
 from pydantic import JsonValue
 
 from toolwire.broker.node import PrivateNode
-from toolwire.cli.dev_home import forget_broker, prepare_home, write_settings
+from toolwire.cli.dev_home import alone_in, forget_broker, prepare_home, write_settings
 from toolwire.cli.loading import load_service
 from toolwire.cli.logs import Level, log_to_stderr
 from toolwire.cli.output import print_line, print_note
-from toolwire.cli.stopping import interrupt, run_until_signal
+from toolwire.cli.stopping import ending_signals, interrupt, run_until_signal
 from toolwire.client.home import Home
 from toolwire.client.settings import DEFAULT_HOME, read_settings
 from toolwire.contracts.errors import ConfigurationError
@@ -29,18 +29,20 @@ EXAMPLES: Mapping[str, str] = {"numbers": "'[1, 2, 3]'", "seconds": "5", "payloa
 def dev(target: str, *, broker: str | None, home: Path | None, level: Level) -> int:
     """Serve with everything that it takes. Raises like `serve`, and `NodeError`."""
     log_to_stderr(level)
-    signal.signal(signal.SIGTERM, interrupt)  # until the replica listens: no broker is to be left behind
+    for number in ending_signals():
+        signal.signal(number, interrupt)  # until the replica listens: no broker is to be left behind
     service = load_service(target)
     place = Home(read_settings(ServiceSettings, home=home).home)
-    forget_broker(place)
-    secret = prepare_home(place, service.server_id)
-    with _broker(read_settings(ServiceSettings, home=place.path, broker_url=broker), place) as url:
-        write_settings(place, service.server_id, url)
-        try:
-            settings = read_settings(ServiceSettings, home=place.path, broker_url=url)
-            return _serve(service, settings, secret)
-        finally:
-            forget_broker(place)
+    with alone_in(place):
+        forget_broker(place)
+        secret = prepare_home(place, service.server_id)
+        with _broker(read_settings(ServiceSettings, home=place.path, broker_url=broker), place) as url:
+            write_settings(place, service.server_id, url)
+            try:
+                settings = read_settings(ServiceSettings, home=place.path, broker_url=url)
+                return _serve(service, settings, secret)
+            finally:
+                forget_broker(place)
 
 
 @contextmanager

@@ -1,14 +1,38 @@
 """What `toolwire dev` puts into TOOLWIRE_HOME: keys, a registry, and settings for the other commands."""
 
+import fcntl
+from collections.abc import Generator
+from contextlib import contextmanager
+
 import tomlkit
 from tomlkit.items import Item
 
 from toolwire.client.home import Home
+from toolwire.contracts.errors import ConfigurationError
 from toolwire.services.provision import add_client, add_server, create_home
 
 CLIENT_ID = "client-001"
 OURS = "where `toolwire dev` runs at the moment"
 """The comment that tells a broker URL of ours from one that a person wrote."""
+LOCK_FILE = "dev.lock"
+
+
+@contextmanager
+def alone_in(home: Home) -> Generator[None]:
+    """Only one `toolwire dev` is in this block. `ConfigurationError` where another one is in it.
+
+    Settings are touched in here alone: those that are there belong to the one that runs.
+    """
+    home.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (home.path / LOCK_FILE).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigurationError(
+                "`toolwire dev` is already running in this folder; serve another service beside it with "
+                "`toolwire serve MODULE:ATTR`"
+            ) from None
+        yield
 
 
 def prepare_home(home: Home, server_id: str) -> str:

@@ -16,11 +16,22 @@ class Level(StrEnum):
 
 
 def log_to_stderr(level: Level) -> None:
-    """Write Toolwire's records from `level` on, and the warnings of all others."""
+    """Write Toolwire's records from `level` on, and the warnings of all others.
+
+    What the AMQP libraries say of a lost connection is for those who ask for `Level.DEBUG`: Toolwire tells it
+    in a line of its own.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(OneLine())
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("toolwire").setLevel(level.upper())
+    hear_amqp(logging.NOTSET if level is Level.DEBUG else logging.CRITICAL)
+
+
+def hear_amqp(level: int = logging.CRITICAL) -> None:
+    """From which level on the AMQP libraries are heard: their tracebacks are not for users' terminals."""
+    for name in ("aiormq", "aio_pika"):
+        logging.getLogger(name).setLevel(level)
 
 
 class OneLine(logging.Formatter):

@@ -12,6 +12,7 @@ import typer
 
 from toolwire.cli import exits
 from toolwire.cli.explain import Explained, explain
+from toolwire.cli.logs import hear_amqp
 from toolwire.cli.output import print_error, replace_unprintable
 from toolwire.cli.stopping import leave
 
@@ -48,6 +49,7 @@ def exit_code_of(app: typer.Typer, words: Sequence[str]) -> int:
 def run(work: Coroutine[Any, Any, int]) -> int:
     """Run a command that talks to the broker. What its client would log is told by the error that ends it."""
     logging.getLogger("toolwire").addHandler(logging.NullHandler())
+    hear_amqp()
     try:
         return asyncio.run(work)
     except BrokenPipeError:
@@ -59,5 +61,7 @@ def run(work: Coroutine[Any, Any, int]) -> int:
 def _tell_usage(error: typer.TyperException, *, as_json: bool) -> None:
     context = getattr(error, "ctx", None)
     message = error.format_message()
+    if not message:
+        return  # no word was typed, and the help is on the screen already
     lines = [message] if context is None else [message, f"See: {context.command_path} --help"]
     print_error(Explained(tuple(lines), {"type": "UsageError", "message": message}), as_json=as_json)

@@ -15,13 +15,11 @@ from toolwire.cli import exits
 
 log = logging.getLogger("toolwire.cli")
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
 Work = Callable[[], Coroutine[Any, Any, None]]
 
 
 def run_until_signal(start: Work, stop: Work, *, at_once: Callable[[], object]) -> int:
-    """Await `start`, wait for SIGINT or SIGTERM, await `stop`. A second signal calls `at_once`.
+    """Await `start`, wait for SIGINT, SIGTERM or SIGHUP, await `stop`. A second signal calls `at_once`.
 
     The first signal cancels a `start` that has not returned, so that one which hangs can be stopped too.
     """
@@ -50,25 +48,45 @@ def _signals(first: Callable[[], None], second: Callable[[], object]) -> Generat
     loop = asyncio.get_running_loop()
     count = 0
 
-    def handle(_number: int, _frame: FrameType | None) -> None:
+    def handle(number: int, _frame: FrameType | None) -> None:
         # Not the loop's own way: a tool that blocks the loop would block the second signal as well.
         nonlocal count
+        hear_one_hangup(number)
+        if number == signal.SIGHUP and count:
+            return
         count += 1
         if count > 1:
             second()
         else:
             loop.call_soon_threadsafe(first)
 
-    before = {each: signal.signal(each, handle) for each in SIGNALS}
+    before = {each: signal.signal(each, handle) for each in (signal.SIGINT, *ending_signals())}
     try:
         yield
     finally:
         for each, handler in before.items():
-            signal.signal(each, handler)
+            if signal.getsignal(each) is handle:
+                signal.signal(each, handler)
 
 
-def interrupt(*_: object) -> NoReturn:
+def ending_signals() -> tuple[signal.Signals, ...]:
+    """The signals that end a command besides Ctrl-C. SIGHUP is not one of them under `nohup`."""
+    hangs_up = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+    return (signal.SIGTERM, signal.SIGHUP) if hangs_up else (signal.SIGTERM,)
+
+
+def hear_one_hangup(number: int) -> None:
+    """Ignore SIGHUP after the first: a terminal that closes says so more than once, by kernel and shell.
+
+    It must not disturb the end that it has begun.
+    """
+    if number == signal.SIGHUP:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def interrupt(number: int = signal.SIGINT, *_: object) -> NoReturn:
     """End by unwinding: whatever was opened is closed on the way out."""
+    hear_one_hangup(number)
     raise KeyboardInterrupt
 
 

@@ -1,13 +1,16 @@
 """What `toolwire dev` writes into its home."""
 
+import logging
+import signal
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from toolwire.broker.node import PrivateNode
 from toolwire.cli import dev
-from toolwire.cli.dev_home import CLIENT_ID, forget_broker, prepare_home, write_settings
+from toolwire.cli.dev_home import CLIENT_ID, alone_in, forget_broker, prepare_home, write_settings
 from toolwire.cli.logs import Level
 from toolwire.client.home import Home
 from toolwire.client.settings import Settings, read_settings
@@ -15,6 +18,19 @@ from toolwire.contracts.errors import ConfigurationError
 from toolwire.contracts.keys import HmacKey
 
 URL = "amqp://toolwire:secret@127.0.0.1:1/"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_remains() -> Iterator[None]:
+    """What runs after these tests finds the process as they found it."""
+
+    def state() -> object:
+        levels = [logging.getLogger(name).level for name in ("toolwire", "aiormq", "aio_pika")]
+        return levels, signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGHUP)
+
+    before = state()
+    yield
+    assert state() == before
 
 
 @pytest.fixture
@@ -57,6 +73,19 @@ def test_without_rabbitmq_the_text_has_the_command(monkeypatch: pytest.MonkeyPat
         ConfigurationError, match=r"toolwire dev --broker amqp://guest:guest@127\.0\.0\.1:5672/"
     ):
         dev.dev("toolwire.services.demo:service", broker=None, home=home.path, level=Level.ERROR)
+
+
+@pytest.mark.parametrize("broker", [None, "amqp://127.0.0.1:2/"])
+def test_a_second_dev_in_a_folder_leaves_the_first_ones_settings(home: Home, broker: str | None) -> None:
+    with alone_in(home):
+        prepare_home(home, "server-1")
+        write_settings(home, "server-1", URL)
+        before = home.settings_file.read_bytes(), home.registry_file.read_bytes()
+        with pytest.raises(ConfigurationError, match="`toolwire dev` is already running in this folder; "):
+            dev.dev("toolwire.services.demo:service", broker=broker, home=home.path, level=Level.ERROR)
+        assert (home.settings_file.read_bytes(), home.registry_file.read_bytes()) == before
+    with alone_in(home):
+        """It is free again."""
 
 
 def test_it_says_what_to_try(tmp_path: Path) -> None:

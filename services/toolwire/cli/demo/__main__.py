@@ -17,7 +17,9 @@ from toolwire.cli.demo.stage import Kind, broker, stage
 from toolwire.cli.demo.story import tell
 from toolwire.cli.demo.telling import NotAsPromised, step
 from toolwire.cli.explain import explain
+from toolwire.cli.logs import hear_amqp
 from toolwire.cli.output import print_error, replace_unprintable
+from toolwire.cli.stopping import ending_signals, hear_one_hangup
 
 
 def main() -> int:
@@ -26,8 +28,9 @@ def main() -> int:
     parser.add_argument("--broker", choices=get_args(Kind), help="which broker; what can be had otherwise")
     kind: Kind | None = parser.parse_args().broker
     logging.getLogger("toolwire").addHandler(logging.NullHandler())
+    hear_amqp()
     replace_unprintable()
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in ending_signals():
         # As Ctrl-C, so that the replicas and the broker end with the demo.
         signal.signal(number, _as_interrupt)
     try:
@@ -43,7 +46,8 @@ def main() -> int:
         return exits.exit_code(error) if isinstance(error, exits.EXPECTED) else exits.FAILED
 
 
-def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
+def _as_interrupt(number: int, _frame: FrameType | None) -> None:
+    hear_one_hangup(number)
     signal.raise_signal(signal.SIGINT)
 
 

@@ -71,6 +71,9 @@ async def forged_message(stage: Stage) -> None:
     stranger = Ed25519Signer(stage.ed25519_key, Ed25519PrivateKey.generate())
     async with Wire(stage) as wire:
         forged = wire.request("batch_sum", {"numbers": [1]}, stranger)
+        refusal = f"refused without an answer: bad_signature ({len(forged)} bytes"
+        # A demo that was interrupted may have left messages in the queue, which were refused before this one.
+        before = len(stage.log_lines(refusal))
         await wire.send("batch_sum", forged)
         reason = await wire.junk(forged)
         show(f"in the junk queue: {len(forged)} bytes, reason {reason}")
@@ -82,8 +85,7 @@ async def forged_message(stage: Stage) -> None:
             (await wire.answer()).request_digest == digest(genuine),
             "nobody answered it: the first answer is for the genuine message after it",
         )
-    noted = stage.log_lines("refused without an answer: bad_signature")
-    check(len(noted) == 1, "one refusal in the replicas' logs")
+    check(len(stage.log_lines(refusal)) == before + 1, "one refusal in the replicas' logs")
 
 
 async def replayed_message(stage: Stage, client: Client) -> None:
