@@ -26,6 +26,7 @@ from toolwire.client import (
     JobFailed,
     JobNotFound,
     JobNotOver,
+    NotAJob,
     Progress,
     Progressed,
     ResultMismatch,
@@ -231,7 +232,7 @@ async def test_a_submission_that_is_answered_at_once_is_no_job(
 
     await responder.__aexit__()
     async with Responder(vhost_url, home, answer):
-        with pytest.raises(ResultMismatch, match="use `call`"):
+        with pytest.raises(NotAJob, match="use `call`"):
             await client.submit("total")
 
 

@@ -9,7 +9,7 @@ from toolwire.client import (
     Failed,
     JobFailed,
     JobNotOver,
-    ResultMismatch,
+    NotAJob,
     Status,
 )
 from toolwire.contracts.errors import Code
@@ -68,8 +68,9 @@ async def test_a_wait_that_is_over_before_the_job_loses_nothing(stage: Stage) ->
 
 async def test_what_answers_at_once_is_no_job(stage: Stage) -> None:
     async with stage.replica(), stage.client() as client:
-        with pytest.raises(ResultMismatch, match="use `call`"):
+        with pytest.raises(NotAJob, match="use `call`") as caught:
             await client.submit(add.name, {"numbers": [1]})
+    assert caught.value.result == {"count": 1, "total": 1}
 
 
 # --- jobs that fail ---

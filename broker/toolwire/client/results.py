@@ -7,7 +7,7 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from toolwire.contracts.builtin import AcceptedJob
 from toolwire.contracts.envelopes import Response
-from toolwire.contracts.errors import RemoteError, ResultMismatch
+from toolwire.contracts.errors import NotAJob, RemoteError, ResultMismatch
 from toolwire.contracts.fields import field_errors
 from toolwire.contracts.jobs import Status
 from toolwire.contracts.tools import Contract, read_result
@@ -38,11 +38,13 @@ def outcome(tool: str, response: Response) -> JsonValue:
 
 
 def accepted_job(tool: str, response: Response) -> str:
-    """The id of the job that a submission became. Raises like `outcome`."""
+    """The id of the job that a submission became. Raises like `outcome`, and `NotAJob`."""
     if response.error is not None:
         raise RemoteError.of(response.error)
+    if response.status == "ok":
+        raise NotAJob(tool, response.result)
     if response.status != Status.ACCEPTED:
-        raise ResultMismatch(tool, "it answered at once, so that there is no job to follow; use `call`")
+        raise ResultMismatch(tool, f"it answered with the status {response.status!s}")
     return reader_as(tool, AcceptedJob)(response.result).job_id  # type: ignore[no-any-return]
 
 

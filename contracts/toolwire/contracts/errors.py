@@ -20,6 +20,7 @@
     │   │   └── JobNotOver         the wait for a job ended before the job did
     │   ├── ClientClosed           the client was closed during the wait
     │   ├── ResultMismatch         the verified result is not what the caller's contract states
+    │   │   └── NotAJob            a submitted tool answered at once: there is a result, and no job
     │   ├── RemoteError            the service's own signed refusal: one class for each code, below
     │   ├── JobFailed              the job ended in `error`
     │   └── JobCancelled           the job ended in `cancelled`
@@ -277,6 +278,20 @@ class ResultMismatch(CallFailed):
         )
         self.tool = tool
         self.fields = fields
+
+
+class NotAJob(ResultMismatch):
+    """A submitted tool is no job: it ran, answered at once, and its result is in `result`."""
+
+    def __init__(self, tool: str, result: JsonValue) -> None:
+        CallFailed.__init__(
+            self,
+            f"{tool!r} is a tool, not a job: it ran and answered at once, so that there is nothing to follow. "
+            "Its result is in `result` of this error; use `call`.",
+        )
+        self.tool = tool
+        self.fields = ()
+        self.result = result
 
 
 class JobFailed(CallFailed):

@@ -29,6 +29,7 @@ from toolwire.contracts.errors import (
     NoReplica,
     NoSuchServer,
     NotAccepted,
+    NotAJob,
     QueueFull,
     RemoteError,
     ResultMismatch,
@@ -99,6 +100,11 @@ MESSAGES: list[tuple[ToolwireError, str]] = [
         ),
         "the result of 't' is not what was expected of it: it does not fit; /a: Field required. Compare the "
         "caller's contract with the server's catalogue (`list_tools`).",
+    ),
+    (
+        NotAJob("t", 7),
+        "'t' is a tool, not a job: it ran and answered at once, so that there is nothing to follow. Its "
+        "result is in `result` of this error; use `call`.",
     ),
     (
         ClientClosed(),
@@ -215,6 +221,7 @@ def test_local_errors_carry_what_they_speak_of() -> None:
     assert (JobNotOver("j", None).job_id, JobNotOver("j", None).request_id) == ("j", None)
     assert JobCancelled("j").job_id == "j"
     assert (ResultMismatch("t", "d").tool, ResultMismatch("t", "d").fields) == ("t", ())
+    assert (NotAJob("t", 7).tool, NotAJob("t", 7).result) == ("t", 7)
     assert Unverified("unknown_key").reason == "unknown_key"
 
 
