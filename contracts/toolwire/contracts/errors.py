@@ -286,8 +286,8 @@ class NotAJob(ResultMismatch):
     def __init__(self, tool: str, result: JsonValue) -> None:
         CallFailed.__init__(
             self,
-            f"{tool!r} is a tool, not a job: it ran and answered at once, so that there is nothing to follow. "
-            "Its result is in `result` of this error; use `call`.",
+            f"{tool!r} is a tool, not a job: it ran and answered at once, so that there is nothing to follow."
+            " Its result is in `result` of this error; use `call`.",
         )
         self.tool = tool
         self.fields = ()
