@@ -46,7 +46,7 @@ async def test_a_sync_job_runs_in_a_thread_of_its_own(stage: Stage) -> None:
     stage.diary.open("gate")
     async with stage.replica(), stage.client() as client:
         job = await client.submit(grind, "gate")
-        assert (await job.result(timeout=10)).startswith("tool_")
+        assert (await job.result(timeout=10)).startswith("tool-")
 
 
 async def test_jobs_wait_for_a_free_slot(stage: Stage) -> None:
