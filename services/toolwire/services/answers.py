@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 
 from toolwire.broker.errors import BrokerError
+from toolwire.client.clock import now_ms
 from toolwire.contracts.builtin import CANCEL_JOB, POLL_JOB
 from toolwire.contracts.errors import Code, DefinitionError
 from toolwire.contracts.jobs import Status
@@ -69,8 +70,3 @@ def reply_of(ended: Ended, prepared: Prepared) -> Reply:
     if prepared.spec.builtin and prepared.spec.name in (POLL_JOB, CANCEL_JOB):
         return Reply(Status(result["status"]), result)
     return Reply("ok", result)
-
-
-def now_ms() -> int:
-    """The replica's clock, in milliseconds since 1970."""
-    return time.time_ns() // 1_000_000

@@ -11,10 +11,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from toolwire.client.clock import now_ms
 from toolwire.contracts.encoding import canonical
 from toolwire.contracts.errors import Code
 from toolwire.contracts.jobs import Status
-from toolwire.services.answers import Answers, now_ms, reply_of
+from toolwire.services.answers import Answers, reply_of
 from toolwire.services.attempts import Attempts
 from toolwire.services.authenticate import Authentic
 from toolwire.services.context import Caller, ToolContext

@@ -11,11 +11,12 @@ from collections import Counter
 from dataclasses import dataclass
 
 from toolwire.broker.consume import Delivery
+from toolwire.client.clock import now_ms
 from toolwire.contracts.errors import Unverified, WireError
 from toolwire.contracts.jobs import Status
 from toolwire.contracts.keys import Key, Keyring
 from toolwire.contracts.lines import check_content, split_body
-from toolwire.services.answers import Answers, now_ms
+from toolwire.services.answers import Answers
 from toolwire.services.authenticate import Authentic, Refused, Unreadable, authenticate
 from toolwire.services.calls import Calls, Hold
 from toolwire.services.plans import Reply

@@ -7,10 +7,10 @@ never not at all: receivers drop what they saw by `(server_id, job_id, seq)`.
 
 import asyncio
 import logging
-import time
 from collections.abc import Sequence
 
 from toolwire.broker.errors import BrokerError
+from toolwire.client.clock import now_ms
 from toolwire.services.decide import stored
 from toolwire.services.post import Post
 from toolwire.services.seals import Seals
@@ -89,12 +89,11 @@ class Outbox:
             log.warning("sent events are not marked, they will be sent again: %s", error)
 
     async def _one(self, message: Message) -> None:
-        now_ms = time.time_ns() // 1_000_000
         if message.event is None:
-            line = self._seals.response(message.key, message.address, stored(message.record), now_ms)
+            line = self._seals.response(message.key, message.address, stored(message.record), now_ms())
             await self._post.answer(message.key.client_id, message.address.reply_to, line)
         else:
-            own, watched = self._seals.event(message, message.event, now_ms)
+            own, watched = self._seals.event(message, message.event, now_ms())
             await self._post.event(message, message.event, own, watched)
 
 

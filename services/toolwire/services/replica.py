@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Self
 from toolwire.broker.consume import Consumer, Delivery, Subscription
 from toolwire.broker.publish import Publisher
 from toolwire.broker.topology import call_queue, control_queue, dead_queue, job_queue, junk_queue
+from toolwire.client.clock import now_ms
 from toolwire.client.home import Home
 from toolwire.contracts.envelopes import Control
 from toolwire.contracts.errors import Unverified
 from toolwire.contracts.sealing import BadEnvelope, unseal
-from toolwire.services.answers import Answers, now_ms
+from toolwire.services.answers import Answers
 from toolwire.services.attempts import Attempts
 from toolwire.services.builtin import Desk, builtin_tools
 from toolwire.services.calls import Calls

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from pydantic import Field
 
+from toolwire.client.home import Home
 from toolwire.client.settings import Settings
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-STORE_FILE = "store.sqlite3"
 
 
 class ServiceSettings(Settings):
@@ -28,4 +28,4 @@ class ServiceSettings(Settings):
 
     def store_url(self) -> str:
         """The store's URL."""
-        return self.store or f"sqlite:///{(self.home / STORE_FILE).expanduser().absolute()}"
+        return self.store or f"sqlite:///{Home(self.home).store_file}"

@@ -1,7 +1,7 @@
 """A tool as the service holds it: the contract, the function behind it, and its manners."""
 
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, get_origin, get_type_hints
 
@@ -161,7 +161,3 @@ class ServedJob(JobTool[P, R], Generic[Q, S, P, R]):
 
     def __call__(self, *args: Q.args, **kwargs: Q.kwargs) -> S:
         return self.function(*args, **kwargs)
-
-
-AsyncTool = ServedTool[P, Coroutine[Any, Any, R], P, R]
-SyncTool = ServedTool[P, R, P, R]
