@@ -20,7 +20,7 @@ STAMP = VENV / "toolwire-stamp"  # what was installed last, or UNFINISHED while 
 UNFINISHED = "unfinished"
 
 OLDEST = (3, 11)
-EXTRAS = ".[service,cli,testing]"
+EXTRAS = ".[service,cli,metrics,otel,stubs,testing]"
 MISSING = 3  # exit code: this machine lacks something, and the message says what to type
 
 TARGETS = {

@@ -11,8 +11,8 @@ from typing import Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from toolwire.broker.node import PrivateNode
-from toolwire.testing.greeting import broker_version
-from toolwire.testing.management import Management
+from toolwire.broker.greeting import broker_version
+from toolwire.broker.management import Management
 
 Kind = Literal["url", "container", "node"]
 

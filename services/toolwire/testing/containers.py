@@ -19,8 +19,8 @@ from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.docker_client import DockerClient
 
-from toolwire.testing.greeting import broker_version
-from toolwire.testing.management import Management
+from toolwire.broker.greeting import broker_version
+from toolwire.broker.management import Management
 
 AMQP, MANAGEMENT = 5672, 15672  # the ports inside the container
 DEFAULT_IMAGE = "rabbitmq:4-management"

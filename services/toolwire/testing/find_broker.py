@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from toolwire.broker.node import PrivateNode
 from toolwire.testing.brokers import Kind
-from toolwire.testing.greeting import broker_version
+from toolwire.broker.greeting import broker_version
 
 FOR_TESTS: tuple[Kind, ...] = ("url", "container", "node")
 FOR_DEMO: tuple[Kind, ...] = ("url", "node", "container")

@@ -1,4 +1,4 @@
-"""The little of RabbitMQ's management API that gives every test a virtual host of its own."""
+"""The little of RabbitMQ's management API that Toolwire uses: what AMQP itself does not tell or make."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""The pytest plugin: `toolwire_broker`, `toolwire_service` and `toolwire_client`."""
