@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from toolwire.broker.node import PrivateNode
 from toolwire.broker.greeting import broker_version
 from toolwire.broker.management import Management
+from toolwire.broker.node import PrivateNode
 
 Kind = Literal["url", "container", "node"]
 

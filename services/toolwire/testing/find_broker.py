@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from typing import get_args
 from urllib.parse import urlsplit
 
+from toolwire.broker.greeting import broker_version
 from toolwire.broker.node import PrivateNode
 from toolwire.testing.brokers import Kind
-from toolwire.broker.greeting import broker_version
 
 FOR_TESTS: tuple[Kind, ...] = ("url", "container", "node")
 FOR_DEMO: tuple[Kind, ...] = ("url", "node", "container")
