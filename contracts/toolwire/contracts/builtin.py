@@ -3,10 +3,11 @@
 | tool | arguments | result |
 |---|---|---|
 | `server_identity` | `NoArguments` | `ServerIdentity` |
-| `list_tools` | `NoArguments` | `Catalogue` |
+| `list_tools` | `ListTools` | `Catalogue` |
 | `poll_job` | `PollJob` | `JobSnapshot`; the response's status is the job's |
 | `cancel_job` | `CancelJob` | `JobSnapshot`, as it stands after the cancel or its intent |
 | `list_jobs` | `ListJobs` | `JobList` |
+| `job_history` | `ReadHistory` | `JobHistory` (in `history`) |
 """
 
 from typing import Annotated, Final
@@ -23,8 +24,9 @@ LIST_TOOLS: Final = "list_tools"
 POLL_JOB: Final = "poll_job"
 CANCEL_JOB: Final = "cancel_job"
 LIST_JOBS: Final = "list_jobs"
+JOB_HISTORY: Final = "job_history"
 
-BUILT_IN = frozenset({SERVER_IDENTITY, LIST_TOOLS, POLL_JOB, CANCEL_JOB, LIST_JOBS})
+BUILT_IN = frozenset({SERVER_IDENTITY, LIST_TOOLS, POLL_JOB, CANCEL_JOB, LIST_JOBS, JOB_HISTORY})
 """The names that no service may give to a tool of its own."""
 
 MAX_LISTED = 100
@@ -37,6 +39,13 @@ class _BuiltIn(BaseModel):
 
 class NoArguments(_BuiltIn):
     """What tools take that need to be told nothing."""
+
+
+class ListTools(_BuiltIn):
+    """Which tools may I use?"""
+
+    built_in: bool = False
+    """Also those that every server has."""
 
 
 class PollJob(_BuiltIn):
@@ -59,6 +68,12 @@ class ListJobs(_BuiltIn):
     limit: Annotated[int, Field(ge=1, le=MAX_LISTED)] = MAX_LISTED
     before: Id | None = None
     """Only jobs older than this one: the last job of the page before."""
+
+
+class ReadHistory(_BuiltIn):
+    """What became of this job so far: who tried, and why it was not the last attempt?"""
+
+    job_id: Id
 
 
 class Capabilities(BaseModel):

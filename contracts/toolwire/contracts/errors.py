@@ -13,7 +13,7 @@
     │   │   ├── NoReplica          its queue is there, nobody serves it
     │   │   ├── QueueFull          the broker refused the message
     │   │   ├── BrokerAway         no broker could be reached
-    │   │   └── AccessDenied       the broker's permissions forbid it
+    │   │   └── AccessDenied       the broker refuses the user, or what the user wants
     │   ├── DeadlineExceeded       no answer in time
     │   │   ├── AnswerNotVerified  answers came, none could be verified
     │   │   ├── NotAccepted        a submission was not answered in time
@@ -206,10 +206,13 @@ class BrokerAway(Undelivered):
 
 
 class AccessDenied(Undelivered):
-    """The broker's permissions forbid this client to publish there."""
+    """The broker refuses the user, or what the user wants to do there."""
 
     def __init__(self, detail: str) -> None:
-        super().__init__(f"the broker's permissions forbid it: {detail}. Ask its operator for write access.")
+        super().__init__(
+            f"the broker refuses: {detail}. Check the user in the broker URL, or ask the broker's operator "
+            "for permission."
+        )
 
 
 class DeadlineExceeded(CallFailed):
@@ -219,7 +222,8 @@ class DeadlineExceeded(CallFailed):
         super().__init__(
             text
             or f"no answer to request {request_id!r} came by the deadline. It may have run; sending the same "
-            "request id again is safe and gives the stored answer."
+            "request id again is safe and gives the stored answer. A service that does not know this key "
+            "never answers: its operator sees why in `toolwire junk list`."
         )
         self.request_id = request_id
 

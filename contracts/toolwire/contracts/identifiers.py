@@ -1,4 +1,6 @@
-"""New ids, made from a time and random bytes that the caller brings."""
+"""New ids, made from a time and random bytes that the caller brings, or from what came before."""
+
+import hashlib
 
 from toolwire.contracts.encoding import base64url
 
@@ -25,3 +27,15 @@ def nonce(random: bytes) -> str:
     if len(random) != NONCE_BYTES:
         raise ValueError(f"a nonce needs {NONCE_BYTES} random bytes, got {len(random)}")
     return base64url(random)
+
+
+def request_id_for(job_id: str, step: str) -> str:
+    """The request id of the step that follows a job: always the same for that job and that step.
+
+    Whoever reacts to an event submits under it, so that a repeated event does not run the step twice: the
+    request is the same one, and gets the stored answer. Reacting to one job with several requests takes a
+    step for each, such as "resize:small" and "resize:large".
+    """
+    # The length in front keeps ("ab", "c") and ("a", "bc") apart.
+    text = f"toolwire-step-v1\n{len(job_id)}:{job_id}{step}"
+    return f"step-{base64url(hashlib.sha256(text.encode()).digest())}"

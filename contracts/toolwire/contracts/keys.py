@@ -4,6 +4,7 @@ The key names the algorithm. A message only names a key; the owner, the algorith
 which the key is good are configuration (promise P3).
 """
 
+import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Iterator
@@ -132,6 +133,11 @@ def ed25519_verifier(public: bytes, kid: str) -> Ed25519Verifier:
     return Ed25519Verifier(Ed25519PublicKey.from_public_bytes(public))
 
 
+def fingerprint(public: bytes) -> str:
+    """What people compare a public key by: `SHA256:` and base64url of the SHA-256 of its raw bytes."""
+    return f"SHA256:{base64url(hashlib.sha256(public).digest())}"
+
+
 def _check_kid(kid: str) -> None:
     if re.fullmatch(KID_PATTERN, kid) is None:
         raise KeyRefused(f"the key id {kid!r} must match {KID_PATTERN}")
@@ -174,6 +180,10 @@ class Keyring:
     def find(self, kid: str) -> Key | None:
         """The key of that id, good or not."""
         return self._keys.get(kid)
+
+    def follow(self, newer: "Keyring") -> None:
+        """Accept from now on what `newer` accepts, for everybody who holds this keyring."""
+        self._keys = {key.kid: key for key in newer}
 
     def __iter__(self) -> Iterator[Key]:
         return iter(self._keys.values())

@@ -4,6 +4,7 @@ It is written in TOML and read by both sides: a service finds its clients in it,
 it trusts. Whoever is not listed does not exist, and whatever is not allowed is forbidden.
 """
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -46,9 +47,14 @@ class KeyEntry(_Strict):
 Pattern = Annotated[str, Field(pattern=r"^([A-Za-z0-9_.-]{1,128}|[A-Za-z0-9_.-]{0,127}\*)$")]
 """A tool's name, or its beginning and `*`."""
 
+ClientPattern = Annotated[
+    str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9_-]{0,63}|([A-Za-z0-9][A-Za-z0-9_-]{0,62})?\*)$")
+]
+"""A client's id, or its beginning and `*`."""
+
 
 class ClientEntry(_Strict):
-    """A client: its keys, the tools that it may use and how much of them."""
+    """A client: its keys, the tools that it may use and how much of them, and whose jobs it may watch."""
 
     keys: tuple[KeyEntry, ...] = Field(strict=False, min_length=1)
     allow: tuple[Pattern, ...] = Field(default=(), strict=False)
@@ -60,12 +66,19 @@ class ClientEntry(_Strict):
     max_running: Annotated[int, Field(ge=1)] | None = None
     """Calls of this client that one replica runs at the same time. None: as many as there are places."""
 
+    watch: tuple[ClientPattern, ...] = Field(default=(), strict=False)
+    """The other clients whose jobs' events it may read; its own it always may."""
+
     def allows(self, tool: str) -> bool:
         """Whether the client may use the tool."""
-        return any(
-            tool.startswith(pattern[:-1]) if pattern.endswith("*") else tool == pattern
-            for pattern in self.allow
-        )
+        return fits_any(tool, self.allow)
+
+
+def fits_any(name: str, patterns: Iterable[str]) -> bool:
+    """Whether one of the patterns is the name, or its beginning and `*`."""
+    return any(
+        name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern for pattern in patterns
+    )
 
 
 class ServerEntry(_Strict):

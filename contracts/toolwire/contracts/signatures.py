@@ -32,14 +32,22 @@ class Signature:
     """The arguments and the result of one tool.
 
     `model` validates the arguments; `whole` is true where the function takes that one model instead of named
-    parameters; `returns` validates and writes the result.
+    parameters; `returns` validates and writes the result, `result` is its type as it was written, or the
+    `TypeAdapter` that stood there instead.
     """
 
     def __init__(
-        self, model: type[BaseModel], returns: TypeAdapter[Any], *, names: tuple[str, ...], whole: bool
+        self,
+        model: type[BaseModel],
+        returns: TypeAdapter[Any],
+        *,
+        result: Any,
+        names: tuple[str, ...],
+        whole: bool,
     ) -> None:
         self.model = model
         self.returns = returns
+        self.result = result
         self.whole = whole
         self._names = names
 
@@ -63,12 +71,22 @@ class Signature:
         whole = _only_model(parameters, hints)
         model = whole or _model(function.__name__, parameters, hints, where)
         _adapter(model, where)
-        return cls(model, _adapter(hints["return"], where), names=names, whole=whole is not None)
+        result = hints["return"]
+        return cls(model, _adapter(result, where), result=result, names=names, whole=whole is not None)
 
     @classmethod
-    def of_models(cls, args: type[BaseModel], returns: Any) -> "Signature":
-        """The contract of a tool that is known by its models alone."""
-        return cls(args, _adapter(returns, f"the result {returns!r}"), names=(), whole=True)
+    def of_models(cls, args: type[BaseModel] | None, returns: Any) -> "Signature":
+        """The contract of a tool that is known by its models alone; without one it takes no arguments.
+
+        `returns` is a type or a `TypeAdapter`. Raises `DefinitionError` where pydantic knows them not.
+        """
+        if args is not None:
+            _check_model(args)
+        adapter = _adapter(returns, f"the result {returns!r}")
+        model = args or create_model("no_arguments", __config__=_STRICT)
+        _adapter(model, f"the arguments {model.__name__}")
+        result: Any = type(None) if returns is None else returns
+        return cls(model, adapter, result=result, names=(), whole=args is not None)
 
     def encode(self, positional: tuple[Any, ...], named: Mapping[str, Any]) -> Arguments:
         """Python arguments as JSON ones, not validated yet.
@@ -78,9 +96,8 @@ class Signature:
         if (model := self._one_model(positional, named)) is not None:
             return jsonable_arguments(model)
         if len(positional) > len(self._names):
-            raise DefinitionError(
-                f"{len(positional)} positional arguments given, the tool takes {len(self._names)}"
-            )
+            takes = f"one {self.model.__name__}" if self.whole and not self._names else len(self._names)
+            raise DefinitionError(f"{len(positional)} positional arguments given, the tool takes {takes}")
         arguments = dict(zip(self._names, positional, strict=False))
         if twice := arguments.keys() & named.keys():
             raise DefinitionError(f"argument {min(twice)!r} is given twice, by position and by name")
@@ -175,7 +192,15 @@ def _field(name: str) -> str:
     return f"p_{name}"
 
 
+def _check_model(args: object) -> None:
+    if not (inspect.isclass(args) and issubclass(args, BaseModel)):
+        raise DefinitionError(f"a pydantic model declares the arguments, and {args!r} is none")
+
+
 def _adapter(hint: Any, where: str) -> TypeAdapter[Any]:
+    """What validates a type; `hint` may be that already."""
+    if isinstance(hint, TypeAdapter):
+        return hint  # pyright: ignore[reportUnknownVariableType] - of what type is for its giver to know
     try:
         adapter: TypeAdapter[Any] = TypeAdapter(hint)
         # A model may still wait for a name that never comes: better told now than by the first call.

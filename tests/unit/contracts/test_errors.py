@@ -76,12 +76,14 @@ MESSAGES: list[tuple[ToolwireError, str]] = [
     ),
     (
         AccessDenied("write to tw.requests"),
-        "the broker's permissions forbid it: write to tw.requests. Ask its operator for write access.",
+        "the broker refuses: write to tw.requests. Check the user in the broker URL, or ask the broker's "
+        "operator for permission.",
     ),
     (
         DeadlineExceeded("r1"),
         "no answer to request 'r1' came by the deadline. It may have run; sending the same request id again "
-        "is safe and gives the stored answer.",
+        "is safe and gives the stored answer. A service that does not know this key never answers: its "
+        "operator sees why in `toolwire junk list`.",
     ),
     (
         AnswerNotVerified("r1", ("unknown_key", "bad_signature")),

@@ -1,4 +1,4 @@
-"""Ids are made from a time and random bytes, and from nothing else."""
+"""Ids are made from what they are given, and from nothing else."""
 
 import uuid
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolwire.contracts.encoding import from_base64url
-from toolwire.contracts.identifiers import nonce, uuid7
+from toolwire.contracts.identifiers import nonce, request_id_for, uuid7
 from toolwire.contracts.names import is_id
 
 RANDOM_BITS = ~(0xF << 76 | 0x3 << 62) & (1 << 80) - 1  # all but the version's four and the variant's two
@@ -42,3 +42,29 @@ def test_another_number_of_random_bytes_is_refused(length: int) -> None:
         uuid7(0, bytes(length))
     with pytest.raises(ValueError, match=f"a nonce needs 16 random bytes, got {length}"):
         nonce(bytes(length))
+
+
+@given(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", fullmatch=True), st.text(max_size=200))
+def test_the_next_request_has_one_id_for_a_job_and_a_step(job_id: str, step: str) -> None:
+    assert is_id(request_id_for(job_id, step))
+    assert request_id_for(job_id, step) == request_id_for(job_id, step)
+
+
+def test_the_id_of_a_step_stays_the_same_over_versions() -> None:
+    """Whoever is upgraded between an event and its repetition must not run the step twice."""
+    assert request_id_for("job-1", "pack") == "step-pVrw9jCdCeiab-5QAr4qH-Fcau-e03FJuyqiuWsGUH8"
+
+
+def test_no_two_steps_share_an_id() -> None:
+    """Not even where one name ends in what the other begins with."""
+    pairs = [
+        ("ab", "c"),
+        ("a", "bc"),
+        ("abc", ""),
+        ("1", "0:a"),
+        ("10", "a"),
+        ("a", "b:c"),
+        ("a", "b"),
+        ("b", "a"),
+    ]
+    assert len({request_id_for(job_id, step) for job_id, step in pairs}) == len(pairs)

@@ -7,7 +7,7 @@ import pytest
 from tests.unit.contracts.samples import DIGEST, HMAC, KEYS, NOW_MS, request
 from tests.unit.contracts.test_sealing import nested
 from toolwire.contracts.encoding import base64url
-from toolwire.contracts.envelopes import Request
+from toolwire.contracts.envelopes import Request, Trace
 from toolwire.contracts.meaning import meaning
 from toolwire.contracts.sealing import seal, unseal
 
@@ -22,6 +22,7 @@ OTHER_NONCE = base64url(b"n" * 16)
         {"ts_ms": NOW_MS + 5},
         {"reply_to": "instance-2"},
         {"deadline_ms": NOW_MS + 10_001},
+        {"trace": Trace(traceparent=f"00-{'a' * 32}-{'b' * 16}-01")},
     ],
     ids=str,
 )

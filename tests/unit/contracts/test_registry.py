@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from toolwire.contracts.registry import DAY_S, ClientEntry, KeyEntry, Registry
+from toolwire.contracts.registry import DAY_S, ClientEntry, KeyEntry, Registry, fits_any
 
 ED25519: dict[str, Any] = {"kid": "k", "algorithm": "Ed25519", "public": "A" * 43}
 HS256: dict[str, Any] = {"kid": "k", "algorithm": "HS256", "secret_file": "keys/k.secret", "peer": "server-1"}
@@ -43,6 +43,31 @@ def test_a_client_may_use_what_is_listed(allow: list[str], tool: str, allowed: b
 def test_a_pattern_is_a_name_or_its_beginning(pattern: str) -> None:
     with pytest.raises(ValidationError):
         client(allow=[pattern])
+
+
+@pytest.mark.promise("P6")
+@pytest.mark.parametrize(
+    ("watch", "watched", "granted"),
+    [
+        ([], "client-1", False),
+        (["client-1"], "client-1", True),
+        (["client-1"], "client-10", False),
+        (["client-*"], "client-10", True),
+        (["client-*"], "clien", False),
+        (["*"], "anybody", True),
+        (["a", "b"], "b", True),
+    ],
+)
+def test_a_client_may_watch_those_that_are_listed(watch: list[str], watched: str, granted: bool) -> None:
+    assert fits_any(watched, client(watch=watch).watch) == granted
+
+
+@pytest.mark.parametrize(
+    "pattern", ["", "**", "*a", "a*b", "a.b", "a\n", "-a", "#", "a" * 65, "a" * 64 + "*"]
+)
+def test_whom_to_watch_is_an_id_or_its_beginning(pattern: str) -> None:
+    with pytest.raises(ValidationError):
+        client(watch=[pattern])
 
 
 @pytest.mark.parametrize(
@@ -101,7 +126,8 @@ def test_nothing_is_allowed_and_nobody_is_known_by_default() -> None:
     assert Registry() == Registry.model_validate({})
     assert (Registry().clients, Registry().servers) == ({}, {})
     plain = client()
-    assert (plain.allow, plain.max_ttl_s, plain.rate, plain.max_running) == ((), DAY_S, None, None)
+    assert (plain.allow, plain.watch) == ((), ())
+    assert (plain.max_ttl_s, plain.rate, plain.max_running) == (DAY_S, None, None)
 
 
 def test_the_registry_is_read_from_toml() -> None:

@@ -312,7 +312,7 @@ def test_another_thing_in_the_models_place_does_not_fit() -> None:
         "/a": "missing",
         "/args": "extra_forbidden",
     }
-    with pytest.raises(DefinitionError, match="1 positional arguments given, the tool takes 0"):
+    with pytest.raises(DefinitionError, match="1 positional arguments given, the tool takes one Inner"):
         Signature.of_models(Inner, int).encode((1,), {})
 
 
