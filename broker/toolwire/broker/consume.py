@@ -30,7 +30,8 @@ class Consumer:
     lost or the broker cancels the consumer; a delivery of an earlier channel can no longer be acked and
     comes again. `declare`: queues to declare on every connection beside the exchanges and those of the
     subscriptions. `on_ready`: functions that are called with the queues' names, in the order of the
-    subscriptions, whenever all of them have begun to consume, again after every reconnect.
+    subscriptions, whenever all of them have begun to consume, again after every reconnect. `on_reconnect` is
+    called when a connection that was lost is there again.
     """
 
     def __init__(
@@ -40,12 +41,19 @@ class Consumer:
         name: str,
         subscriptions: Sequence[Subscription],
         declare: Sequence[Queue] = (),
+        on_reconnect: Callable[[], None] | None = None,
     ) -> None:
         self.on_ready: list[Callable[[Sequence[str]], None]] = []
         self._declare = tuple(declare)
         self._ready: Gate[Sequence[str]] = Gate()
         self._keepers = [Keeper(each, self._changed, self._ready.fail) for each in subscriptions]
-        self._link = Link(urls, name=name, session=self._session, on_trouble=self._ready.fail)
+        self._link = Link(
+            urls,
+            name=name,
+            session=self._session,
+            on_trouble=self._ready.fail,
+            on_reconnect=on_reconnect,
+        )
 
     async def __aenter__(self) -> Self:
         self._link.start()

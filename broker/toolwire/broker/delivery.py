@@ -48,6 +48,11 @@ class Delivery:
 
     _settled: bool = field(default=False, init=False)
 
+    @property
+    def settled(self) -> bool:
+        """Whether it was acked, given back or given up."""
+        return self._settled
+
     async def ack(self) -> bool:
         """Tell the broker that the message is handled. False if it may come again: its channel is gone.
 

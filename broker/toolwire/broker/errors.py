@@ -5,6 +5,7 @@
 # │   └── Closed     this object was closed by its owner
 # ├── AccessDenied   the broker refuses the user
 # ├── Misdeclared    a queue or exchange exists with other arguments
+# ├── NoQueue        there is no queue of that name
 # ├── Unroutable     returned: no queue is bound there
 # ├── Refused        nacked: the queue is full or has no leader
 # └── Unconfirmed    the time was up before the broker answered: it may have arrived
@@ -28,6 +29,10 @@ class AccessDenied(BrokerError):
 
 class Misdeclared(BrokerError):
     """A queue or an exchange exists with other arguments than ours (406 PRECONDITION_FAILED)."""
+
+
+class NoQueue(BrokerError):
+    """There is no queue of that name in the virtual host."""
 
 
 class Unroutable(BrokerError):

@@ -96,7 +96,7 @@ class Link:
     `session` gets the open connection. It is cancelled when the connection is lost; when it returns or
     raises, the connection is closed, and in every case the next one is tried after a pause.
     `on_trouble` hears of each failed attempt: an error where the broker refuses us at every URL, which
-    no retry will mend, else None.
+    no retry will mend, else None. `on_reconnect` hears of each connection after the first.
     """
 
     def __init__(
@@ -106,6 +106,7 @@ class Link:
         name: str,
         session: Session,
         on_trouble: Callable[[BrokerError | None], None],
+        on_reconnect: Callable[[], None] | None = None,
     ) -> None:
         if not urls:
             raise ValueError("a link needs at least one broker URL")
@@ -113,6 +114,8 @@ class Link:
         self._name = name
         self._session = session
         self._on_trouble = on_trouble
+        self._on_reconnect = on_reconnect
+        self._was_connected = False
         self._refusals = 0
         self._task: asyncio.Task[None] | None = None
         self.trouble = "no connection was tried yet"
@@ -166,6 +169,9 @@ class Link:
         else:
             self._refusals = 0
             log.info("%s: connected to %s", self._name, _shown(url))
+            if self._was_connected and self._on_reconnect is not None:
+                self._on_reconnect()
+            self._was_connected = True
             return connection
         finally:
             if not connection.connected.is_set():

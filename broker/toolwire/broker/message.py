@@ -12,7 +12,8 @@ class Outgoing:
     """One message: persistent, `application/jsonl`, without a priority.
 
     `message_id` is unique among what is in flight and stays over retries. `mandatory` asks the broker
-    to return what no queue is bound for.
+    to return what no queue is bound for. `insist`: try again for a moment after a nack, which may be a
+    leader's election; without it a nack is the end.
     """
 
     route: Route
@@ -20,4 +21,5 @@ class Outgoing:
     type: str
     message_id: str
     mandatory: bool = True
+    insist: bool = True
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

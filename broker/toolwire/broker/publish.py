@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -33,15 +33,29 @@ _LOOK_SECONDS = 5.0
 class Publisher:
     """Publishes over one supervised connection, with confirms. Hundreds of messages may be in flight.
 
-    `declare`: queues to declare on every connection, beside the exchanges.
+    `declare`: queues to declare on every connection, beside the exchanges. `on_reconnect` is called when a
+    connection that was lost is there again.
     """
 
-    def __init__(self, urls: Sequence[str], *, name: str, declare: Sequence[Queue] = ()) -> None:
+    def __init__(
+        self,
+        urls: Sequence[str],
+        *,
+        name: str,
+        declare: Sequence[Queue] = (),
+        on_reconnect: Callable[[], None] | None = None,
+    ) -> None:
         self._declare = tuple(declare)
         self._open: Gate[ConfirmChannel] = Gate()
         self._turn = asyncio.Lock()
         self._closing: set[asyncio.Task[None]] = set()
-        self._link = Link(urls, name=name, session=self._session, on_trouble=self._open.fail)
+        self._link = Link(
+            urls,
+            name=name,
+            session=self._session,
+            on_trouble=self._open.fail,
+            on_reconnect=on_reconnect,
+        )
 
     async def __aenter__(self) -> Self:
         self._link.start()
@@ -86,7 +100,7 @@ class Publisher:
             match result.outcome:
                 case Outcome.CONFIRMED:
                     return
-                case Outcome.NACKED:
+                case Outcome.NACKED if message.insist:
                     attempt.patience_ends = attempt.patience_ends or now() + _PATIENCE_SECONDS
                     await self._endure(channel, message, min(attempt.patience_ends, attempt.deadline))
                 case Outcome.UNSENT | Outcome.UNKNOWN:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aio_pika.abc import AbstractConnection
 from aiormq import Channel as RawChannel
 from aiormq.abc import DeliveredMessage
-from aiormq.exceptions import ChannelAccessRefused, ChannelLockedResource
+from aiormq.exceptions import ChannelAccessRefused, ChannelLockedResource, ChannelNotFoundEntity
 from pamqp.commands import Basic
 
 from toolwire.broker.declare import declare
@@ -27,6 +27,10 @@ from toolwire.broker.topology import Queue
 
 log = logging.getLogger("toolwire.broker")
 
+_PATIENCE_SECONDS = 5.0
+"""How long the declaration of a queue may take that another one can stand in for. That its node is down is
+said at once by 3.x, and after a minute by 4.3."""
+
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
@@ -36,13 +40,15 @@ class Subscription:
     called in the order of arrival; what takes time it starts as a task of its own, because aiormq
     cancels its callbacks when the channel is lost. A handler that raises costs its message: it is
     rejected without requeueing. `prefetch`: how many may be un-acked. `acks=False`: the broker counts a
-    message as handled when it is sent.
+    message as handled when it is sent. `instead` gives the queue to consume, until the channel is lost, where
+    the other one lives on a node of the cluster that is down.
     """
 
     queue: Callable[[], Queue]
     prefetch: int
     handler: Callable[[Delivery], None]
     acks: bool = True
+    instead: Callable[[], Queue] | None = None
 
 
 class Keeper:
@@ -77,7 +83,7 @@ class Keeper:
         """Consume on `connection`, on one channel after another, until cancelled."""
         for pause in backoff():
             try:
-                await self._hold_channel(connection, self._subscription.queue())
+                await self._hold_channel(connection, await self._declared(connection))
             except BrokerError as error:
                 log.error("%s", error)  # noqa: TRY400 - the text says it all
                 self._failed(error)
@@ -91,9 +97,22 @@ class Keeper:
             obey_cancellation()
             await asyncio.sleep(pause)
 
+    async def _declared(self, connection: AbstractConnection) -> Queue:
+        """The queue to consume, declared."""
+        queue, instead = self._subscription.queue(), self._subscription.instead
+        try:
+            async with asyncio.timeout(None if instead is None else _PATIENCE_SECONDS):
+                await declare(connection, [queue], exchanges=False)
+        except (ChannelNotFoundEntity, TimeoutError):
+            if instead is None:
+                raise
+            log.warning("queue %s is out of reach: its node is down, another queue stands in", queue.name)
+            queue = instead()
+            await declare(connection, [queue], exchanges=False)
+        return queue
+
     async def _hold_channel(self, connection: AbstractConnection, queue: Queue) -> None:
         """Consume `queue` on one channel. Returns when it is lost or the broker cancels the consumer."""
-        await declare(connection, [queue], exchanges=False)
         channel = await connection.channel(publisher_confirms=False)
         try:
             if self._subscription.acks:

@@ -13,7 +13,7 @@ Three rules explain the arguments below.
 * **Arguments that a version does not know are ignored by it**, so one form serves 3.10 to 4.3.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from secrets import token_hex
@@ -31,6 +31,13 @@ EXCHANGES: tuple[str, ...] = (REQUESTS, JOBS, REPLIES, EVENTS, CONTROL, DEAD, JU
 """All of them topic exchanges and durable, one kind of message each."""
 
 EXCHANGE_TYPE = "topic"
+
+ASIDE_REASON = "x-toolwire-reason"
+"""The header of what a service puts into tw.dead or tw.junk: why, in one word."""
+ASIDE_KEY = "x-toolwire-routing-key"
+"""The same: the key that the message came under."""
+ASIDE_TIME = "x-toolwire-time"
+"""The same: when, in milliseconds since 1970-01-01 UTC, as a text."""
 
 _SECOND = 1000
 _DAY = 24 * 60 * 60 * _SECOND
@@ -90,6 +97,16 @@ def event_key(client_id: str, server_id: str, tool: str, event: str) -> str:
     return f"{client_id}.{server_id}.{_tool_in_key(tool)}.{event}"
 
 
+def event_pattern(client_id: str | None, server_id: str | None, tool: str | None, event: str | None) -> str:
+    """What to bind for the events of one client, server, tool and name, each of which may be any (None).
+
+    A tool's name may hold dots, so that any tool is any number of words. The topic permission that a broker
+    user needs for the binding is `read` on tw.events, and its expression meets this pattern as it stands,
+    with its `*` and `#`.
+    """
+    return event_key(client_id or "*", server_id or "*", tool or "#", event or "*")
+
+
 def _tool_in_key(tool: str) -> str:
     if len(tool) <= _LONGEST_TOOL_IN_KEY:
         return tool
@@ -147,17 +164,14 @@ def call_queue(server_id: str) -> Queue:
         name=f"tw.call.{server_id}",
         # `#` also matches no word at all, and it keeps the tool in the key of what is dead-lettered.
         bindings=(Binding(REQUESTS, f"{server_id}.#"),),
-        arguments=_arguments(
+        arguments=_quorum(
             {
-                "x-queue-type": "quorum",
                 "x-delivery-limit": 20,
                 "x-max-length": 100_000,
                 "x-max-length-bytes": 1024 * _MEBIBYTE,
                 "x-overflow": "reject-publish",
                 "x-dead-letter-exchange": DEAD,
                 "x-dead-letter-strategy": "at-least-once",
-                # 4.3 keeps the un-acked messages of a killed *node* for a minute otherwise.
-                "x-consumer-disconnected-timeout": 5 * _SECOND,
             }
         ),
     )
@@ -168,7 +182,7 @@ def job_queue(server_id: str) -> Queue:
     return Queue(
         name=f"tw.job.{server_id}",
         bindings=(Binding(JOBS, server_id),),
-        arguments=_classic({"x-max-length": 1_000, "x-overflow": "drop-head"}),
+        arguments=_quorum({"x-max-length": 1_000, "x-overflow": "drop-head"}),
     )
 
 
@@ -177,15 +191,12 @@ def dead_queue(server_id: str) -> Queue:
     return Queue(
         name=f"tw.dead.{server_id}",
         bindings=(Binding(DEAD, f"{server_id}.#"),),
-        arguments=_arguments(
+        arguments=_quorum(
             {
-                "x-queue-type": "quorum",
                 "x-max-length": 10_000,
                 "x-max-length-bytes": 1024 * _MEBIBYTE,
                 "x-overflow": "drop-head",
-                # Looking at a dead message takes and returns it, which 4.x counts as a delivery:
-                # without a limit of our own the twenty-first look would delete it.
-                "x-delivery-limit": 1_000_000,
+                **_FOR_LOOKS,
             }
         ),
     )
@@ -196,8 +207,13 @@ def junk_queue(server_id: str) -> Queue:
     return Queue(
         name=f"tw.junk.{server_id}",
         bindings=(Binding(JUNK, f"{server_id}.#"),),
-        arguments=_classic(
-            {"x-max-length": 1_000, "x-max-length-bytes": 64 * _MEBIBYTE, "x-overflow": "drop-head"}
+        arguments=_quorum(
+            {
+                "x-max-length": 1_000,
+                "x-max-length-bytes": 64 * _MEBIBYTE,
+                "x-overflow": "drop-head",
+                **_FOR_LOOKS,
+            }
         ),
     )
 
@@ -245,11 +261,47 @@ def fresh_reply_queue(client_id: str, instance: str) -> Queue:
     )
 
 
+def watch_queue(client_id: str, name: str, bindings: Sequence[str]) -> Queue:
+    """Events for a client's watchers of one name, who share them; `bindings` are `event_pattern`s.
+
+    Drop-head, as every queue on tw.events has to be: a full one that refused would nack the services. The
+    queue outlives its watchers for some days, and keeps its bindings for as long as it lives: new ones add.
+    """
+    return Queue(
+        name=f"tw.watch.{client_id}.{name}",
+        bindings=tuple(Binding(EVENTS, key) for key in bindings),
+        arguments=_quorum(
+            {
+                "x-max-length": 100_000,
+                "x-max-length-bytes": 256 * _MEBIBYTE,
+                "x-overflow": "drop-head",
+                "x-expires": 7 * _DAY,
+                **_FOR_LOOKS,
+            }
+        ),
+    )
+
+
 _REPLY_CEILINGS: Mapping[str, str | int] = {
     "x-max-length": 10_000,
     "x-max-length-bytes": 256 * _MEBIBYTE,
     "x-overflow": "drop-head",
 }
+
+
+_FOR_LOOKS: Mapping[str, int] = {"x-delivery-limit": 1_000_000}
+"""None, so to say. 4.x counts every return as a delivery, looking at a message takes and returns it, and with
+the limit of 20 that a queue has otherwise the twenty-first look would delete it."""
+
+
+def _quorum(arguments: Mapping[str, str | int]) -> Mapping[str, str | int]:
+    """For what a whole service or a client's watchers share.
+
+    A durable classic queue lives on one node of a cluster. While that node is down, declaring it fails, on
+    4.3 after a minute, and nobody who needs it can begin.
+    """
+    # 4.3 keeps the un-acked messages of a killed *node* for a minute otherwise.
+    return _arguments({"x-queue-type": "quorum", "x-consumer-disconnected-timeout": 5 * _SECOND, **arguments})
 
 
 def _classic(arguments: Mapping[str, str | int]) -> Mapping[str, str | int]:

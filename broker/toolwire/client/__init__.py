@@ -3,7 +3,11 @@
 from toolwire.client.calls import Calls
 from toolwire.client.client import Client
 from toolwire.client.jobs import Job
+from toolwire.client.seen import Seen
+from toolwire.client.sync_client import SyncClient
+from toolwire.client.sync_jobs import SyncJob
 from toolwire.contracts.builtin import Catalogue, JobList, ServerIdentity
+from toolwire.contracts.declare import declare, declare_job
 from toolwire.contracts.errors import (
     AccessDenied,
     AnswerNotVerified,
@@ -63,7 +67,9 @@ from toolwire.contracts.events import (
     Retrying,
     Started,
 )
-from toolwire.contracts.jobs import Status
+from toolwire.contracts.history import HistoryEntry, JobHistory
+from toolwire.contracts.identifiers import request_id_for
+from toolwire.contracts.jobs import FINAL_EVENTS, Status
 from toolwire.contracts.snapshots import JobSnapshot, Progress
 from toolwire.contracts.tools import JobTool, Tool
 
@@ -72,13 +78,21 @@ __all__ = [  # noqa: RUF022 - grouped by what they are for
     "Client",
     "Calls",
     "Job",
+    "SyncClient",
+    "SyncJob",
     "Tool",
     "JobTool",
+    "declare",
+    "declare_job",
+    "request_id_for",
     # what is told
     "Catalogue",
+    "HistoryEntry",
+    "JobHistory",
     "JobList",
     "JobSnapshot",
     "Progress",
+    "Seen",
     "ServerIdentity",
     "Status",
     # a job's events: a union to match on
@@ -92,6 +106,7 @@ __all__ = [  # noqa: RUF022 - grouped by what they are for
     "Done",
     "Failed",
     "Cancelled",
+    "FINAL_EVENTS",
     # errors: the tree stands in toolwire.contracts.errors
     "ToolwireError",
     "UsageError",

@@ -3,7 +3,7 @@
 Plain functions over values; `now_ms` is an argument. What fails is a `Drop` with one word for a counter.
 
     malformed properties · content type, encoding · size, lines · kid pinned · signature · envelope
-    client_id is mine · server_id is the key's owner · then `ledger` matches it with what was asked
+    server_id is the key's owner · client_id is mine · then `ledger` matches it with what was asked
 """
 
 from collections.abc import Sequence
@@ -39,6 +39,22 @@ def lines_of(body: bytes, content_type: str | None, content_encoding: str | None
         return Drop(error.reason)
 
 
+def read_sealed(line: bytes, keys: Keyring, expect: Sequence[EnvelopeType], now_ms: int) -> Answer | Drop:
+    """The response or event in a line, sealed as one of the expected types by the server that it names."""
+    try:
+        verified = verify(line, keys, expect, now_ms)
+        answer = read(verified, Response) if verified.type == "response" else read(verified, Event)
+    except Unverified as error:
+        return Drop(error.reason)
+    except BadEnvelope:
+        return Drop("invalid_envelope")
+    if answer.server_id != verified.key.owner:
+        return Drop("foreign_key")
+    if isinstance(answer, Event) and answer.data.server_id != answer.server_id:
+        return Drop("foreign_job", attributable=True)
+    return answer
+
+
 def read_answer(
     line: bytes, keys: Keyring, client_id: str, told_type: str | None, now_ms: int
 ) -> Answer | Drop:
@@ -46,17 +62,7 @@ def read_answer(
 
     `told_type`, the unsigned type of the message, only says which signature is tried first.
     """
-    try:
-        verified = verify(line, keys, _EVENT_FIRST if told_type == "event" else _RESPONSE_FIRST, now_ms)
-        answer = read(verified, Response) if verified.type == "response" else read(verified, Event)
-    except Unverified as error:
-        return Drop(error.reason)
-    except BadEnvelope:
-        return Drop("invalid_envelope")
-    if answer.client_id != client_id:
+    answer = read_sealed(line, keys, _EVENT_FIRST if told_type == "event" else _RESPONSE_FIRST, now_ms)
+    if not isinstance(answer, Drop) and answer.client_id != client_id:
         return Drop("not_mine", attributable=True)
-    if answer.server_id != verified.key.owner:
-        return Drop("foreign_key")
-    if isinstance(answer, Event) and answer.data.server_id != answer.server_id:
-        return Drop("foreign_job", attributable=True)
     return answer

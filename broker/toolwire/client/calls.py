@@ -76,17 +76,23 @@ class Calls:
         other classes. Arguments that cannot be sent are a `UsageError`; that do not fit, `InvalidArguments`.
         """
         until = asyncio.get_running_loop().time() + self._options.timeout
-        name, arguments, read = _understood(tool, args, kwargs)
-        question = call_of(name, arguments, self._options)
-        reply = await self._exchange.ask(question)
-        if reply.response.status == Status.ACCEPTED and name not in BUILT_IN:
-            job = self._job(question, reply, read)
-            try:
-                return await job.result(timeout=max(0.0, until - asyncio.get_running_loop().time()))
-            except JobNotOver as error:
-                # The call's deadline is the job's: it does not go on.
-                raise DeadlineExceeded(question.request_id) from error
-        return read(outcome(name, reply.response))
+        answer = await self._begin(*_understood(tool, args, kwargs))
+        if not isinstance(answer, Job):
+            return answer
+        job: Job[Any] = answer  # pyright: ignore[reportUnknownVariableType] - what it gives is the caller's affair
+        try:
+            return await job.result(timeout=max(0.0, until - asyncio.get_running_loop().time()))
+        except JobNotOver as error:
+            # The call's deadline is the job's: it does not go on.
+            raise DeadlineExceeded(job.request_id) from error
+
+    async def begin(self, tool: str, args: Given | None = None, /) -> Job[JsonValue] | JsonValue:
+        """Call a tool by name as `call` does, but give a job back at once instead of following it to its end.
+
+        The call's deadline is the job's.
+        """
+        answer: Job[JsonValue] | JsonValue = await self._begin(*_understood(tool, (args,), {}))
+        return answer
 
     # --- jobs ---
 
@@ -142,11 +148,22 @@ class Calls:
         """Who answers, and what it can do."""
         return await self._built_in(SERVER_IDENTITY, {}, ServerIdentity)
 
-    async def list_tools(self) -> Catalogue:
-        """The tools that this client may use, as the server describes them."""
-        return await self._built_in(LIST_TOOLS, {}, Catalogue)
+    async def list_tools(self, *, built_in: bool = False) -> Catalogue:
+        """The tools that this client may use, as the server describes them.
+
+        `built_in`: also those that every server has.
+        """
+        return await self._built_in(LIST_TOOLS, {"built_in": True} if built_in else {}, Catalogue)
 
     # --- what these are made of ---
+
+    async def _begin(self, name: str, arguments: Arguments, read: Read) -> Any:
+        """The result or, of a long-running tool, the `Job`."""
+        question = call_of(name, arguments, self._options)
+        reply = await self._exchange.ask(question)
+        if reply.response.status == Status.ACCEPTED and name not in BUILT_IN:
+            return self._job(question, reply, read)
+        return read(outcome(name, reply.response))
 
     def _job(self, question: Question, reply: Reply, read: Read) -> Job[Any]:
         # Under a request id of the caller's own, another process may have made the job with its attempts.

@@ -3,14 +3,15 @@
 import asyncio
 import os
 import random
-from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Self
 
-from toolwire.broker.consume import Consumer, Subscription
+from toolwire.broker.consume import Subscription
 from toolwire.broker.errors import BrokerError
-from toolwire.broker.publish import Outgoing, Publisher
+from toolwire.broker.message import Outgoing
 from toolwire.broker.topology import call_queue, fresh_reply_queue, named_reply_queue, request_route
+from toolwire.broker.transport import Transport
 from toolwire.client import failures
 from toolwire.client.clock import now_ms
 from toolwire.client.identity import Identity
@@ -18,6 +19,7 @@ from toolwire.client.ledger import Ledger, Pending
 from toolwire.client.questions import Question, Reply
 from toolwire.client.replicas import watch_replicas
 from toolwire.client.replies import Replies
+from toolwire.client.tracing import sending
 from toolwire.contracts.envelopes import Request, Response
 from toolwire.contracts.errors import (
     AnswerNotVerified,
@@ -40,29 +42,29 @@ LONGEST_PAUSE_S = 5.0
 class Exchange:
     """A client's two connections: one that asks, one that hears."""
 
-    def __init__(self, urls: Sequence[str], identity: Identity) -> None:
+    def __init__(self, transport: Transport, identity: Identity) -> None:
         self.ledger = Ledger()
         self._identity = identity
         name = f"toolwire client {identity.client_id}.{identity.instance}"
-        self._publisher = Publisher(urls, name=name)
+        self._publisher = transport.publisher(name=name)
         self._replies = Replies(self.ledger, identity.pinned, identity.client_id)
+        who = (identity.client_id, identity.instance)
         queue = named_reply_queue if identity.named else fresh_reply_queue
-        self._consumer = Consumer(
-            urls,
+        self._consumer = transport.consumer(
             name=name,
             subscriptions=[
                 Subscription(
-                    queue=lambda: queue(identity.client_id, identity.instance),
+                    queue=lambda: queue(*who),
                     prefetch=REPLY_PREFETCH,
                     handler=self._replies.receive,
                     # What came by a connection that was lost comes again where the queue outlives it.
                     acks=identity.named,
+                    # It has the same key, so that answers come while the node that keeps the other is down.
+                    instead=(lambda: fresh_reply_queue(*who)) if identity.named else None,
                 )
             ],
         )
-        self._consumer.on_ready.append(
-            lambda _names: self.ledger.reconnected(answers_lost=not identity.named)
-        )
+        self._consumer.on_ready.append(lambda _names: self.ledger.reconnected())
         self._open: AsyncExitStack | None = None
 
     async def __aenter__(self) -> Self:
@@ -92,10 +94,15 @@ class Exchange:
         until = asyncio.get_running_loop().time() + question.timeout
         if question.server_id not in self._identity.pinned_servers:
             await self._refuse_stranger(question)
-        with self.ledger.expecting(
-            question.server_id, question.request_id, submission=question.submission
-        ) as pending:
-            response = await self._insist(question, pending, until)
+        with (
+            self.ledger.expecting(
+                question.server_id, question.request_id, submission=question.submission
+            ) as pending,
+            sending(question.server_id, question.tool, question.request_id, self._identity.client_id) as sent,
+        ):
+            response = await self._insist(replace(question, trace=sent.trace), pending, until)
+            if response.error is not None:
+                sent.failed(response.error.code)
             return Reply(response, frozenset(pending.digests), pending.newest)
 
     async def _insist(self, question: Question, pending: Pending, until: float) -> Response:
@@ -147,6 +154,7 @@ class Exchange:
             args=question.args,
             reply_to=self._identity.instance,
             tool_rev=question.tool_rev,
+            trace=question.trace,
         )
         line = seal(request, self._identity.signer(question.server_id))
         self.ledger.sent(pending, digest(line))

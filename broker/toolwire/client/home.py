@@ -2,9 +2,11 @@
 
     toolwire.toml        settings, read by `toolwire.client.settings`
     registry.toml        who is who: `toolwire.contracts.registry`
+    registry.lock        held by whoever changes the registry
     keys/<kid>.pem       an Ed25519 private key, PKCS#8 PEM, mode 0600
     keys/<kid>.secret    an HMAC secret, base64url text, mode 0600
     store.sqlite3        the service's default store
+    audit.jsonl          what an operator replayed or threw away: `toolwire.cli.aside.audit`
 
 Nothing is cached: every answer is read from the files as they stand, so that a reload is only a second call.
 """
@@ -16,11 +18,15 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from toolwire.client import keyfiles
+from toolwire.client.clock import now_ms
 from toolwire.contracts.encoding import from_base64url
 from toolwire.contracts.errors import ConfigurationError, KeyRefused
 from toolwire.contracts.keys import Ed25519Signer, HmacKey, Key, Keyring, Signer, Verifier, ed25519_verifier
 from toolwire.contracts.names import MAX_SAFE_INTEGER
 from toolwire.contracts.registry import KeyEntry, Registry
+
+SKEW_MS = 30_000
+"""How far the clocks of two machines may differ."""
 
 
 class Home:
@@ -58,6 +64,12 @@ class Home:
         """Where the HMAC secret of that id belongs, unless the registry names another file."""
         return self.key_folder / f"{kid}.secret"
 
+    def key_file(self, entry: KeyEntry) -> Path:
+        """Where the private half of a key is, if it is here."""
+        if entry.secret_file is not None:
+            return self.path / entry.secret_file
+        return self.private_key_file(entry.kid)
+
     # --- who is who ---
 
     def registry(self) -> Registry:
@@ -66,8 +78,8 @@ class Home:
             return Registry.model_validate(tomllib.loads(self.registry_file.read_text(encoding="utf-8")))
         except FileNotFoundError as error:
             raise ConfigurationError(
-                f"there is no registry at {self.registry_file}: `toolwire dev` makes one, or set "
-                "TOOLWIRE_HOME to the folder that has it"
+                f"there is no registry at {self.registry_file}: `toolwire dev` or `toolwire keys new` makes "
+                "one, or set TOOLWIRE_HOME to the folder that has it"
             ) from error
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise ConfigurationError(f"{self.registry_file} cannot be read as TOML: {error}") from error
@@ -98,12 +110,18 @@ class Home:
         """What a server verifies requests with: every client's keys, and the secrets shared with itself."""
         return Keyring(self._client_keys(server_id))
 
-    def _client_keys(self, server_id: str) -> Iterator[Key]:
+    def client_keys_here(self, server_id: str) -> Keyring:
+        """The same for somebody who only looks: without the secrets whose files are not here."""
+        return Keyring(self._client_keys(server_id, only_here=True))
+
+    def _client_keys(self, server_id: str, *, only_here: bool = False) -> Iterator[Key]:
         for client_id, client in self.registry().clients.items():
             for entry in client.keys:
                 if entry.algorithm == "Ed25519":
                     yield self._public(entry, owner=client_id)
-                elif _is_live_secret(entry) and entry.peer == server_id:
+                elif not _is_live_secret(entry) or entry.peer != server_id:
+                    continue
+                elif not only_here or self.key_file(entry).exists():
                     yield self._shared(entry, owner=client_id)
 
     # --- who signs ---
@@ -113,8 +131,9 @@ class Home:
     ) -> Signer:
         """What a client signs its requests with: the named key, or the newest of its own that it can use.
 
-        Newest is the last one listed that is not revoked and whose private file is here; Ed25519 goes before
-        HMAC. A secret is good for the one server that shares it: with `server_id` no other is given.
+        Newest is the last one listed that is not revoked, within its dates, and whose private file is here;
+        Ed25519 goes before HMAC. A secret is good for the one server that shares it: with `server_id` no
+        other is given.
         """
         client = self.registry().clients.get(client_id)
         if client is None:
@@ -166,6 +185,11 @@ class Home:
             raise KeyRefused(
                 f"key {kid!r} of client {client_id!r} is revoked in {self.registry_file}; use another"
             )
+        if not _in_date(entry):
+            raise KeyRefused(
+                f"key {kid!r} of client {client_id!r} is not good now, by the dates in {self.registry_file}; "
+                "use another"
+            )
         if not _reaches(entry, server_id):
             raise ConfigurationError(
                 f"key {kid!r} is a secret shared with server {entry.peer!r} alone; requests to "
@@ -179,16 +203,16 @@ class Home:
         return self._private(entry) if entry.algorithm == "Ed25519" else self._secret(entry)
 
     def _private(self, entry: KeyEntry) -> Ed25519Signer:
-        signer = Ed25519Signer(entry.kid, keyfiles.read_private_key(self._file(entry)))
+        signer = Ed25519Signer(entry.kid, keyfiles.read_private_key(self.key_file(entry)))
         if signer.public_bytes() != self._public_bytes(entry):
             raise KeyRefused(
-                f"{self._file(entry)} is not the private half of the public key {entry.kid!r} in "
+                f"{self.key_file(entry)} is not the private half of the public key {entry.kid!r} in "
                 f"{self.registry_file}: restore the right file, or list the key again under a new id"
             )
         return signer
 
     def _secret(self, entry: KeyEntry) -> HmacKey:
-        return HmacKey(entry.kid, keyfiles.read_secret(self._file(entry)))
+        return HmacKey(entry.kid, keyfiles.read_secret(self.key_file(entry)))
 
     def _public(self, entry: KeyEntry, owner: str) -> Key:
         return _key(entry, owner, ed25519_verifier(self._public_bytes(entry), entry.kid))
@@ -213,12 +237,7 @@ class Home:
         )
 
     def _usable(self, entry: KeyEntry) -> bool:
-        return not entry.revoked and self._file(entry).exists()
-
-    def _file(self, entry: KeyEntry) -> Path:
-        if entry.secret_file is not None:
-            return self.path / entry.secret_file
-        return self.private_key_file(entry.kid)
+        return not entry.revoked and _in_date(entry) and self.key_file(entry).exists()
 
 
 def _key(entry: KeyEntry, owner: str, verifier: Verifier) -> Key:
@@ -230,6 +249,13 @@ def _key(entry: KeyEntry, owner: str, verifier: Verifier) -> Key:
         not_after_ms=MAX_SAFE_INTEGER if entry.not_after_ms is None else entry.not_after_ms,
         revoked=entry.revoked,
     )
+
+
+def _in_date(entry: KeyEntry) -> bool:
+    """Whether a key may sign now: within its dates, by more than what the verifier's clock may differ."""
+    first = 0 if entry.not_before_ms is None else entry.not_before_ms + SKEW_MS
+    last = MAX_SAFE_INTEGER if entry.not_after_ms is None else entry.not_after_ms - SKEW_MS
+    return first <= now_ms() <= last
 
 
 def _is_live_secret(entry: KeyEntry) -> bool:

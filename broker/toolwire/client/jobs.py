@@ -1,23 +1,29 @@
 """A submitted job, as its owner sees it."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Generic, TypeVar
+from collections.abc import AsyncGenerator, Callable
+from typing import Generic, Protocol, TypeVar
 
 from pydantic import JsonValue
 
 from toolwire.client.following import Following
+from toolwire.client.results import result_of
 from toolwire.client.watch import Watch
-from toolwire.contracts.builtin import CANCEL_JOB, POLL_JOB
+from toolwire.contracts.builtin import CANCEL_JOB, JOB_HISTORY, POLL_JOB
 from toolwire.contracts.envelopes import Event
-from toolwire.contracts.errors import JobCancelled, JobFailed, ResultMismatch
+from toolwire.contracts.errors import ResultMismatch
 from toolwire.contracts.events import Current, JobEvent, event_of, final_event
-from toolwire.contracts.jobs import Status
+from toolwire.contracts.history import JobHistory
 from toolwire.contracts.snapshots import JobSnapshot
 
 R_co = TypeVar("R_co", covariant=True)
+Told = TypeVar("Told", JobSnapshot, JobHistory)
 
-AskAboutJob = Callable[[str, str], Awaitable[JobSnapshot]]
-"""Asks one of the built-in tools about a job id."""
+
+class AskAboutJob(Protocol):
+    """Asks one of the built-in tools about a job id."""
+
+    async def __call__(self, tool: str, job_id: str, returns: type[Told]) -> Told: ...
+
 
 NOTHING_SEEN = -1
 
@@ -25,7 +31,8 @@ NOTHING_SEEN = -1
 class Job(Generic[R_co]):
     """A job of one server. The server has it on record: this object may be lost, the id is enough.
 
-    `request_id` is that of the submission; None for a job that `client.job(id)` found again.
+    `request_id` and `deadline_ms` are those of the submission; None for a job that `client.job(id)` found
+    again.
     """
 
     def __init__(
@@ -43,29 +50,38 @@ class Job(Generic[R_co]):
         self._following = following
         self._ask = ask
         self._read = read
-        self._deadline_ms = deadline_ms
+        self.deadline_ms = deadline_ms
 
     def __repr__(self) -> str:
         return f"<Job {self.id} of {self.server_id}>"
 
     async def poll(self) -> JobSnapshot:
         """The job as it stands now. Raises like a call; `JobNotFound` where this client has no such job."""
-        return await self._told_by(POLL_JOB)
+        return await self._standing(POLL_JOB)
 
     async def cancel(self) -> JobSnapshot:
         """Ask for the job's end, and return how it stands then: a running one goes on until its tool notices.
 
         A job that is over stays as it is. Raises like a call.
         """
-        return await self._told_by(CANCEL_JOB)
+        return await self._standing(CANCEL_JOB)
 
-    async def events(self) -> AsyncGenerator[JobEvent, None]:
+    async def history(self) -> JobHistory:
+        """What became of the job so far: every attempt, who made it, and why it was not the last.
+
+        Raises like `poll`.
+        """
+        return await self._told_by(JOB_HISTORY, JobHistory)
+
+    async def events(self, *, look_every: float | None = None) -> AsyncGenerator[JobEvent, None]:
         """The job's news: `Current` first, then every event that is newer, the final one last.
 
-        Where events were lost on the way, another `Current` tells how the job stands. Raises like a call at
-        first, later what lasts (such as `JobNotFound`), and `JobNotOver` a minute after the deadline.
+        Where events were lost on the way, another `Current` tells how the job stands. Events go to whoever
+        submitted the job: for anybody else `look_every` says how many seconds may pass between two looks,
+        where the server's own advice is too slow. Raises like a call at first, later what lasts (such as
+        `JobNotFound`), and `JobNotOver` a minute after the deadline.
         """
-        async with self._watch() as watch:
+        async with self._watch(look_every=look_every) as watch:
             snapshot = await self.poll()
             yield Current(snapshot)
             while not snapshot.final:
@@ -84,11 +100,7 @@ class Job(Generic[R_co]):
         snapshot = self._following.newest
         if snapshot is None or not snapshot.final:
             snapshot = await self._end(timeout)
-        if snapshot.status is Status.CANCELLED:
-            raise JobCancelled(self.id)
-        if snapshot.error is not None:
-            raise JobFailed(self.id, snapshot.error)
-        return self._read(snapshot.result)
+        return result_of(snapshot, self._read)
 
     async def _end(self, timeout: float | None) -> JobSnapshot:
         async with self._watch(timeout) as watch:
@@ -101,19 +113,24 @@ class Job(Generic[R_co]):
                 seq = snapshot.seq
         return snapshot
 
-    def _watch(self, timeout: float | None = None) -> Watch:
+    def _watch(self, timeout: float | None = None, look_every: float | None = None) -> Watch:
         return Watch(
             self._following,
             self.poll,
             request_id=self.request_id,
-            deadline_ms=self._deadline_ms,
+            deadline_ms=self.deadline_ms,
             timeout=timeout,
+            look_every=look_every,
         )
 
-    async def _told_by(self, tool: str) -> JobSnapshot:
-        snapshot = await self._ask(tool, self.id)
-        if (snapshot.server_id, snapshot.job_id) != (self.server_id, self.id):
-            raise ResultMismatch(tool, f"it tells of another job than {self.id}")
+    async def _standing(self, tool: str) -> JobSnapshot:
+        snapshot = await self._told_by(tool, JobSnapshot)
         self._following.learn(snapshot)
         self._following.missed = False
         return snapshot
+
+    async def _told_by(self, tool: str, returns: type[Told]) -> Told:
+        told = await self._ask(tool, self.id, returns)
+        if (told.server_id, told.job_id) != (self.server_id, self.id):
+            raise ResultMismatch(tool, f"it tells of another job than {self.id}")
+        return told

@@ -130,10 +130,10 @@ class Ledger:
 
     # --- what happens to all of them ---
 
-    def reconnected(self, *, answers_lost: bool) -> None:
-        """Answers are consumed again. `answers_lost`: from a new queue, without the old one's content."""
+    def reconnected(self) -> None:
+        """Answers are consumed again. Those that came meanwhile may be lost: what waits asks again."""
         for pending in self._pending:
-            if answers_lost and pending.digests:
+            if pending.digests:
                 pending.inbox.put_nowait(None)
         for following in list(self._followed.values()):
             following.look_again()

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolwire.client.clock import now_ms
-from toolwire.client.jobs import AskAboutJob
+from toolwire.client.jobs import AskAboutJob, Told
 from toolwire.client.options import Options
 from toolwire.client.results import reader_as
-from toolwire.contracts.envelopes import Arguments, Response
+from toolwire.contracts.envelopes import Arguments, Response, Trace
 from toolwire.contracts.errors import RemoteError
 from toolwire.contracts.identifiers import UUID_RANDOM_BYTES, uuid7
 from toolwire.contracts.snapshots import JobSnapshot
@@ -30,6 +30,8 @@ class Question:
     timeout: float
     """For how many seconds the answer is waited for."""
     tool_rev: str | None = None
+    trace: Trace | None = None
+    """The place in a trace that its answer belongs to."""
     submission: bool = False
     """Its answer is `accepted`, and it may wait in the queue while no replica runs."""
 
@@ -54,16 +56,16 @@ def submission_of(tool: str, args: Arguments, options: Options) -> Question:
 
 
 def about_job(exchange: "Exchange", options: Options) -> AskAboutJob:
-    """What asks `poll_job` or `cancel_job`: their status is the job's, whatever that is."""
+    """What asks a tool about a job: the status of a poll is the job's, whatever that is."""
     # A job outlives the call that made it: neither its request id nor its tool's revision is for these.
     fresh = Options(options.timeout, options.server)
 
-    async def ask(tool: str, job_id: str) -> JobSnapshot:
+    async def ask(tool: str, job_id: str, returns: type[Told]) -> Told:
         response = (await exchange.ask(call_of(tool, {"job_id": job_id}, fresh))).response
         if response.error is not None:
             raise RemoteError.of(response.error)
-        snapshot: JobSnapshot = reader_as(tool, JobSnapshot)(response.result)
-        return snapshot
+        told: Told = reader_as(tool, returns)(response.result)
+        return told
 
     return ask
 

@@ -7,9 +7,10 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from toolwire.contracts.builtin import AcceptedJob
 from toolwire.contracts.envelopes import Response
-from toolwire.contracts.errors import NotAJob, RemoteError, ResultMismatch
+from toolwire.contracts.errors import JobCancelled, JobFailed, NotAJob, RemoteError, ResultMismatch
 from toolwire.contracts.fields import field_errors
 from toolwire.contracts.jobs import Status
+from toolwire.contracts.snapshots import JobSnapshot
 from toolwire.contracts.tools import Contract, read_result
 
 R = TypeVar("R")
@@ -35,6 +36,15 @@ def outcome(tool: str, response: Response) -> JsonValue:
     if response.status != "ok":
         raise ResultMismatch(tool, f"it answered with the status {response.status!s}")
     return response.result
+
+
+def result_of(job: JobSnapshot, read: Callable[[JsonValue], R]) -> R:
+    """The result of a job that is over. Raises `JobFailed`, `JobCancelled`, and what `read` raises."""
+    if job.status is Status.CANCELLED:
+        raise JobCancelled(job.job_id)
+    if job.error is not None:
+        raise JobFailed(job.job_id, job.error)
+    return read(job.result)
 
 
 def accepted_job(tool: str, response: Response) -> str:

@@ -41,12 +41,14 @@ class Watch:
         request_id: str | None,
         deadline_ms: int | None,
         timeout: float | None = None,
+        look_every: float | None = None,
     ) -> None:
         self._following = following
         self._look = look
         self._request_id = request_id
         self._deadline_ms = deadline_ms
         self._until = None if timeout is None else asyncio.get_running_loop().time() + timeout
+        self._look_every = look_every
         self._looking: asyncio.Task[None] | None = None
         self._trouble: ToolwireError | None = None
         self._listening = ExitStack()
@@ -92,7 +94,7 @@ class Watch:
         if left is not None and left <= 0:
             raise JobNotOver(self._following.job_id, self._request_id) from self._trouble
         newest = self._following.newest
-        pause = ((newest and newest.poll_after_ms) or LOOK_EVERY_MS) / 1000
+        pause = self._look_every or ((newest and newest.poll_after_ms) or LOOK_EVERY_MS) / 1000
         try:
             async with asyncio.timeout(pause if left is None else min(pause, left)):
                 return await self._news.get()

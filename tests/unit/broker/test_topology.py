@@ -18,6 +18,7 @@ EVERY_QUEUE = [
     topology.control_queue(SERVER, REPLICA),
     topology.named_reply_queue(CLIENT, INSTANCE),
     topology.fresh_reply_queue(CLIENT, INSTANCE),
+    topology.watch_queue(CLIENT, "packing", [topology.event_pattern(CLIENT, SERVER, "files.read", "done")]),
 ]
 EVERY_ROUTE = [
     (topology.request_route(SERVER, "files.read"), topology.call_queue(SERVER)),
@@ -27,6 +28,7 @@ EVERY_ROUTE = [
     (topology.control_route(SERVER), topology.control_queue(SERVER, REPLICA)),
     (topology.dead_route(SERVER), topology.dead_queue(SERVER)),
     (topology.junk_route(SERVER), topology.junk_queue(SERVER)),
+    (topology.event_route(CLIENT, SERVER, "files.read", "done"), EVERY_QUEUE[-1]),
 ]
 
 
@@ -100,3 +102,37 @@ def test_long_tools_keep_apart_in_the_keys_of_events() -> None:
     keys = {topology.event_key(CLIENT, SERVER, "t" * 126 + end, "done") for end in ("aa", "ab", "ba")}
     assert len(keys) == 3
     assert topology.event_key(CLIENT, SERVER, "add", "done") == "client-1.server-1.add.done"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fits"),
+    [
+        ((None, None, None, None), True),
+        ((CLIENT, None, None, None), True),
+        ((CLIENT, SERVER, "files.read", "done"), True),
+        ((None, None, "files.read", None), True),
+        ((None, None, None, "done"), True),
+        ((None, SERVER, None, "done"), True),
+        (("client-2", None, None, None), False),
+        ((None, "server-2", None, None), False),
+        ((None, None, "files", None), False),
+        ((None, None, "read", None), False),
+        ((None, None, None, "error"), False),
+        ((None, None, None, "read"), False),
+    ],
+)
+def test_a_watcher_binds_what_it_asks_for(pattern: tuple[str | None, ...], fits: bool) -> None:
+    """Matched as RabbitMQ does: `*` is one word, `#` any number."""
+    client_id, server_id, tool, event = pattern
+    words = topology.event_pattern(client_id, server_id, tool, event).split(".")
+    regex = r"\.".join({"*": "[^.]+", "#": ".+"}.get(word, re.escape(word)) for word in words)
+    key = topology.event_key(CLIENT, SERVER, "files.read", "done")
+    assert bool(re.fullmatch(regex, key)) == fits
+
+
+def test_watchers_never_stop_a_service() -> None:
+    """A full queue that refused would have the broker nack every event for all."""
+    queue = topology.watch_queue(CLIENT, "packing", ["#"])
+    assert queue.arguments["x-overflow"] == "drop-head"
+    assert (queue.durable, queue.exclusive, queue.exclusive_consumer) == (True, False, False)
+    assert int(queue.arguments["x-expires"]) > 0

@@ -41,6 +41,7 @@ async def watching(
     looks: Iterable[JobSnapshot | ToolwireError] = (),
     timeout: float | None = 10,
     deadline_ms: int | None = None,
+    look_every: float | None = None,
 ) -> AsyncGenerator[Watch]:
     """A watch whose looks see what is next in `looks`, and nothing after that."""
 
@@ -54,7 +55,14 @@ async def watching(
             return seen
         raise seen or AssertionError
 
-    watch = Watch(following, look, request_id="request-1", deadline_ms=deadline_ms, timeout=timeout)
+    watch = Watch(
+        following,
+        look,
+        request_id="request-1",
+        deadline_ms=deadline_ms,
+        timeout=timeout,
+        look_every=look_every,
+    )
     async with watch:
         yield watch
 
@@ -70,6 +78,12 @@ async def test_without_news_it_looks_for_itself_until_there_are_some(following: 
     following.learn(RUNNING)
     async with watching(following, [RUNNING, RUNNING, DONE.model_copy(update={"seq": 4})]) as watch:
         assert (await watch.newer_than(3)) == DONE.model_copy(update={"seq": 4})
+
+
+async def test_who_is_told_nothing_may_look_more_often_than_the_server_advises(following: Following) -> None:
+    following.learn(snapshot(poll_after_ms=3_600_000))
+    async with watching(following, [DONE], look_every=SOON_MS / 1000) as watch:
+        assert await watch.newer_than(-1) == DONE
 
 
 async def test_it_looks_when_news_may_have_been_lost(following: Following) -> None:

@@ -1,0 +1,59 @@
+"""A submitted job, for callers without an event loop."""
+
+from collections.abc import Generator
+from typing import Generic, TypeVar
+
+from toolwire.client.jobs import Job
+from toolwire.client.sync_loop import LoopThread
+from toolwire.contracts.events import JobEvent
+from toolwire.contracts.history import JobHistory
+from toolwire.contracts.snapshots import JobSnapshot
+
+R_co = TypeVar("R_co", covariant=True)
+
+
+class SyncJob(Generic[R_co]):
+    """A `Job` whose methods wait. Each does and raises what the method of that name does there."""
+
+    def __init__(self, thread: LoopThread, job: Job[R_co]) -> None:
+        self.id = job.id
+        self.server_id = job.server_id
+        self.request_id = job.request_id
+        self._thread = thread
+        self._job = job
+
+    def __repr__(self) -> str:
+        return f"<SyncJob {self.id} of {self.server_id}>"
+
+    def poll(self) -> JobSnapshot:
+        """The job as it stands now."""
+        return self._thread.run(self._job.poll)
+
+    def cancel(self) -> JobSnapshot:
+        """Ask for the job's end, and return how it stands then."""
+        return self._thread.run(self._job.cancel)
+
+    def history(self) -> JobHistory:
+        """What became of the job so far: every attempt, who made it, and why it was not the last."""
+        return self._thread.run(self._job.history)
+
+    def events(self, *, look_every: float | None = None) -> Generator[JobEvent, None, None]:
+        """The job's news: `Current` first, then every event that is newer, the final one last."""
+        events = self._job.events(look_every=look_every)
+
+        async def following() -> JobEvent | None:
+            return await anext(events, None)
+
+        async def left() -> None:
+            await events.aclose()
+
+        try:
+            while (event := self._thread.run(following)) is not None:
+                yield event
+        finally:
+            # Not waited for: the collector of garbage may end a loop that was left, in any thread.
+            self._thread.finish(left)
+
+    def result(self, *, timeout: float | None = None) -> R_co:
+        """The job's result, as soon as it is over."""
+        return self._thread.run(lambda: self._job.result(timeout=timeout))
