@@ -8,10 +8,22 @@ from importlib.util import find_spec
 if find_spec("sqlalchemy") is None:
     raise ModuleNotFoundError("serving tools needs more than calling them: pip install 'toolwire[service]'")
 
+from toolwire.contracts.declare import declare, declare_job
 from toolwire.contracts.errors import ToolError
 from toolwire.services.context import JobContext, ToolContext
 from toolwire.services.replica import Replica
+from toolwire.services.router import Router
 from toolwire.services.service import Service
 from toolwire.services.settings import ServiceSettings
 
-__all__ = ["JobContext", "Replica", "Service", "ServiceSettings", "ToolContext", "ToolError"]
+__all__ = [
+    "JobContext",
+    "Replica",
+    "Router",
+    "Service",
+    "ServiceSettings",
+    "ToolContext",
+    "ToolError",
+    "declare",
+    "declare_job",
+]

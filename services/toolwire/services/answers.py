@@ -17,6 +17,7 @@ from toolwire.services.plans import Prepared, Reply
 from toolwire.services.post import Post
 from toolwire.services.seals import Seals
 from toolwire.services.store.port import Address, RecordKey
+from toolwire.services.telemetry.signals import Whom
 
 log = logging.getLogger("toolwire.services")
 
@@ -44,7 +45,7 @@ class Answers:
                 await self.post.answer(key.client_id, address.reply_to, line)
             except BrokerError as error:
                 if now_ms() > deadline_ms:
-                    log.error("an answer to %s was given up: %s", key.client_id, error)  # noqa: TRY400 - says it all
+                    self.post.signals.unanswered(Whom(key.client_id, key.request_id))
                     return
                 if time.monotonic() > patient_until:
                     raise

@@ -9,15 +9,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolwire.contracts.envelopes import Trace
-from toolwire.contracts.errors import Code
+from toolwire.contracts.errors import Code, WireError
+from toolwire.contracts.history import Why
 from toolwire.contracts.jobs import Status
 from toolwire.services.context import JobContext, ToolContext
 from toolwire.services.execute import Ended, cancelled, execute, interrupted
-from toolwire.services.leases import Ending, Leases
+from toolwire.services.leases import Ending, Held, Leases
 from toolwire.services.outbox import Outbox
 from toolwire.services.plans import Prepared
 from toolwire.services.reporter import Reporter
-from toolwire.services.store.port import Changed, CommitUnknown, Outcome, Record, Store, StoreAway
+from toolwire.services.store.port import Cause, Changed, CommitUnknown, Outcome, Record, Store, StoreAway
+from toolwire.services.telemetry.run import told_run, waited_s
+from toolwire.services.telemetry.signals import Signals, Whom, tell_settled
 from toolwire.services.threads import ToolThreads
 
 log = logging.getLogger("toolwire.services")
@@ -37,6 +40,8 @@ class Attempts:
     threads: ToolThreads
     state: Any
     holder: str
+    server_id: str
+    signals: Signals
 
     async def run(self, record: Record, prepared: Prepared, *, tell: Callable[[], bool]) -> Changed | None:
         """Run the tool for a record that this replica holds, and record how it ended.
@@ -49,9 +54,33 @@ class Attempts:
             self.store, self.outbox, token=record.token, holder=self.holder, lease_ms=self.leases.lease_ms
         )
         with reporting as reporter, self.leases.hold(record.token) as held:
-            ended: Ended | Ending
+            ended = await self._execute(record, prepared, self._context(record, prepared, reporter), held)
+            held.settling = True
+            if held.ending is not None:
+                if held.task.uncancel():
+                    raise asyncio.CancelledError  # the replica waits no longer: the sweep settles this
+                if isinstance(ended, Ended) and ended.error is not None:
+                    ended = held.ending  # the tool made an error of its cancellation
+            progress = await reporter.close()
+            changed = await self._settle(record, ended, progress, tell)
+            self._signal(record, changed)
+            return changed
+
+    async def _execute(
+        self, record: Record, prepared: Prepared, context: tuple[Any, ...], held: Held
+    ) -> Ended | Ending:
+        """Run the tool until it ends or is ended."""
+        trace = _trace(record)
+        with told_run(
+            self.signals,
+            Whom.of(record),
+            server_id=self.server_id,
+            replica=self.holder,
+            attempt=record.attempt,
+            waited_s=waited_s(record),
+            trace=trace,
+        ) as run:
             try:
-                context = self._context(record, prepared, reporter)
                 ended = await execute(
                     prepared,
                     context,
@@ -61,15 +90,21 @@ class Attempts:
             except asyncio.CancelledError:
                 if held.ending is None:
                     raise
-                ended = held.ending
-            held.settling = True
-            if held.ending is not None:
-                if held.task.uncancel():
-                    raise asyncio.CancelledError  # the replica waits no longer: the sweep settles this
-                if isinstance(ended, Ended) and ended.error is not None:
-                    ended = held.ending  # the tool made an error of its cancellation
-            progress = await reporter.close()
-            return await self._settle(record, ended, progress, tell)
+                run.failed(held.ending)
+                return held.ending
+            if ended.error is not None:
+                run.failed(ended.error.code)
+            return ended
+
+    def _signal(self, record: Record, changed: Changed | None) -> None:
+        whom = Whom.of(record)
+        if changed is None:
+            self.signals.lease_lost(whom)
+        elif changed.record.status.final:
+            tell_settled(self.signals, changed.record)
+        else:
+            delay_ms = max(0, changed.record.due_ms - changed.record.updated_ms)
+            self.signals.retried(whom, record.attempt, delay_ms)
 
     def _context(self, record: Record, prepared: Prepared, reporter: Reporter) -> tuple[Any, ...]:
         if not prepared.spec.takes_context:
@@ -81,7 +116,7 @@ class Attempts:
             "tool": record.tool,
             "deadline_ms": record.deadline_ms,
             "attempt": record.attempt,
-            "trace": None if record.trace is None else Trace.model_validate_json(record.trace),
+            "trace": _trace(record),
         }
         if record.job_id is None:
             return (ToolContext(**known),)
@@ -93,16 +128,17 @@ class Attempts:
         token = record.token
         assert token is not None  # noqa: S101 - who runs a record holds it
         if ended is Ending.FENCED:
-            log.warning(
-                "%s of %s was taken over; its outcome here is dropped", record.tool, record.key.client_id
-            )
             return None
         delay_ms = retry_delay(record, ended)
         if delay_ms is not None:
             return await self._certainly(
                 record,
                 lambda: self.store.retry(
-                    token, delay_ms=delay_ms, holder=self.holder, lease_ms=self.leases.lease_ms
+                    token,
+                    delay_ms=delay_ms,
+                    holder=self.holder,
+                    lease_ms=self.leases.lease_ms,
+                    cause=cause_of(ended),
                 ),
             )
         outcome = outcome_of(ended)
@@ -143,6 +179,10 @@ class Attempts:
         return Changed(found) if found is not None and found.status.final else None
 
 
+def _trace(record: Record) -> Trace | None:
+    return None if record.trace is None else Trace.model_validate_json(record.trace)
+
+
 def retry_delay(record: Record, ended: Ended | Ending) -> int | None:
     """How long until the next attempt, in milliseconds; None where this was the last.
 
@@ -168,7 +208,29 @@ def outcome_of(ended: Ended | Ending) -> Outcome:
     if ended is Ending.CANCELLED:
         return Outcome(Status.CANCELLED, error=cancelled().model_dump_json())
     if isinstance(ended, Ending):
-        return Outcome(Status.ERROR, error=interrupted().model_dump_json())
+        return Outcome(Status.ERROR, error=interrupted().model_dump_json(), cause=cause_of(ended))
     if ended.error is not None:
-        return Outcome(Status.ERROR, error=ended.error.model_dump_json())
+        return Outcome(Status.ERROR, error=ended.error.model_dump_json(), cause=cause_of(ended))
     return Outcome(Status.DONE, result=ended.result)
+
+
+def cause_of(ended: Ended | Ending) -> Cause | None:
+    """Why an attempt ended without a result, where its tool did not say so itself."""
+    if ended is Ending.DRAINING:
+        return Cause(Why.DRAINED)
+    if isinstance(ended, Ending) or ended.error is None:
+        return None
+    why = _CAUSES.get(ended.error.code)
+    return None if why is None else Cause(why, _error_id(ended.error))
+
+
+_CAUSES = {
+    Code.INTERNAL: Why.BROKE,
+    Code.RESULT_INVALID: Why.BROKE,
+    Code.DEADLINE_EXCEEDED: Why.DEADLINE,
+}
+
+
+def _error_id(error: WireError) -> str | None:
+    found = (error.data or {}).get("error_id")
+    return found if isinstance(found, str) else None

@@ -9,11 +9,14 @@ from toolwire.contracts.builtin import (
     Catalogue,
     JobList,
     ListJobs,
+    ListTools,
     NoArguments,
     PollJob,
+    ReadHistory,
     ServerIdentity,
 )
 from toolwire.contracts.errors import Code, WireError
+from toolwire.contracts.history import JobHistory
 from toolwire.contracts.jobs import Status
 from toolwire.contracts.registry import ClientEntry
 from toolwire.contracts.sealing import MAX_LINE_BYTES
@@ -52,11 +55,15 @@ def builtin_tools(desk: Desk) -> list[ToolSpec]:
             capabilities=Capabilities.model_validate({"async": True, "stateless": True}),
         )
 
-    async def list_tools(ctx: Caller, _: NoArguments) -> Catalogue:
-        """The tools that this client may use, by name."""
+    async def list_tools(ctx: Caller, args: ListTools) -> Catalogue:
+        """The tools that this client may use, by name; with `built_in` also those that every server has."""
         client = desk.clients[ctx.client_id]
-        own = (spec for spec in desk.tools.values() if not spec.builtin and client.allows(spec.name))
-        return Catalogue(tools=tuple(sorted((spec.descriptor for spec in own), key=lambda told: told.name)))
+        open_to_it = (
+            spec.descriptor
+            for spec in desk.tools.values()
+            if (args.built_in if spec.builtin else client.allows(spec.name))
+        )
+        return Catalogue(tools=tuple(sorted(open_to_it, key=lambda told: told.name)))
 
     async def poll_job(ctx: Caller, args: PollJob) -> JobSnapshot:
         """How a job stands."""
@@ -85,6 +92,13 @@ def builtin_tools(desk: Desk) -> list[ToolSpec]:
             raise Refusal(_TOO_LONG)
         return JobList(jobs=tuple(snapshot_of(record, desk.server_id) for record in records))
 
+    async def job_history(ctx: Caller, args: ReadHistory) -> JobHistory:
+        """What became of a job so far: every attempt, who made it, and why it was not the last."""
+        entries = await desk.store.history(ctx.client_id, args.job_id)
+        if not entries:
+            _found(await desk.store.job(ctx.client_id, args.job_id), desk.server_id)
+        return JobHistory(job_id=args.job_id, server_id=desk.server_id, entries=tuple(entries))
+
     reads = Declaration(manners=Manners(read_only=True, open_world=False), takes_context=True)
     writes = Declaration(manners=Manners(idempotent=True, open_world=False), takes_context=True)
     return [
@@ -93,6 +107,7 @@ def builtin_tools(desk: Desk) -> list[ToolSpec]:
         reads.spec(poll_job, "tool", builtin=True),
         writes.spec(cancel_job, "tool", builtin=True),
         reads.spec(list_jobs, "tool", builtin=True),
+        reads.spec(job_history, "tool", builtin=True),
     ]
 
 

@@ -5,7 +5,6 @@ import logging
 import random
 import secrets
 import time
-from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -24,6 +23,8 @@ from toolwire.services.execute import execute
 from toolwire.services.plans import Accept, Answer, Claim, Leave, Plan, Prepared, Reply, Run
 from toolwire.services.runner import Runner, prepare
 from toolwire.services.store.port import Address, Kind, NewRecord, Record, RecordKey, StoreAway
+from toolwire.services.telemetry.run import since, told_run
+from toolwire.services.telemetry.signals import Signals, Whom
 from toolwire.services.usage import UsageMeter
 
 log = logging.getLogger("toolwire.services")
@@ -64,14 +65,19 @@ class Calls:
     runner: Runner
     answers: Answers
     places: int
-    counts: Counter[str]
     on_store_away: Callable[[], None]
     meter: UsageMeter = field(default_factory=UsageMeter)
+    running: int = field(default=0, init=False)
+    """How many places are taken."""
     _places: asyncio.Semaphore = field(init=False)
     _stopping: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self._places = asyncio.Semaphore(self.places)
+
+    @property
+    def _signals(self) -> Signals:
+        return self.attempts.signals
 
     def stop(self) -> None:
         """Begin no call any more; to be said once nothing more is delivered here, or it would come back."""
@@ -129,12 +135,16 @@ class Calls:
                         exc_info=broke,
                     )
                 if on_record:
+                    self._signals.repeated(_whom(authentic), "stored")
                     await self._note_attempt(authentic)
+                elif reply.error is not None:
+                    self._signals.refused(_whom(authentic), reply.error.code)
                 await self._reply(authentic, reply)
             case Leave("running"):
+                self._signals.repeated(_whom(authentic), "running")
                 await self._leave_to_owner(authentic)
             case Leave():
-                self.counts["repeated"] += 1
+                self._signals.repeated(_whom(authentic), "nonce")
             case Run(prepared):
                 await self._run(prepared, authentic, hold)
             case Claim(prepared, meant):
@@ -164,13 +174,28 @@ class Calls:
             if not placed:
                 return
             hold.needed = False
-            ended = await execute(
-                prepared,
-                self._context(prepared, authentic),
-                seconds_left=_seconds_left(authentic),
-                threads=self.attempts.threads,
-            )
-        await self._reply(authentic, reply_of(ended, prepared))
+            whom = _whom(authentic)
+            with told_run(
+                self._signals,
+                whom,
+                server_id=self.policy.server_id,
+                replica=self.attempts.holder,
+                attempt=1,
+                waited_s=since(authentic.request.ts_ms),
+                trace=authentic.request.trace,
+            ) as run:
+                ended = await execute(
+                    prepared,
+                    self._context(prepared, authentic),
+                    seconds_left=_seconds_left(authentic),
+                    threads=self.attempts.threads,
+                )
+                if ended.error is not None:
+                    run.failed(ended.error.code)
+        reply = reply_of(ended, prepared)
+        status = Status.DONE if reply.error is None else Status.ERROR
+        self._signals.settled(whom, status, None if reply.error is None else reply.error.code)
+        await self._reply(authentic, reply)
 
     async def _claim(
         self, prepared: Prepared, meant: str, authentic: Authentic, token: str, hold: Hold
@@ -213,6 +238,7 @@ class Calls:
         if isinstance(accepted, Record):
             await self._carry_out(again(accepted, meant), authentic, token, hold)
             return
+        self._signals.accepted(Whom.of(accepted.record))
         self.attempts.outbox.tell(accepted.messages)
         self.runner.offer()
         await self._reply(authentic, Reply(Status.ACCEPTED, {"job_id": accepted.record.job_id}))
@@ -237,10 +263,12 @@ class Calls:
                 await self._refuse(authentic, Code.OVERLOADED, "all places are taken")
                 yield False
                 return
+            self.running += 1
             try:
                 hold.declined = self._stopping
                 yield not self._stopping
             finally:
+                self.running -= 1
                 self._places.release()
 
     def _context(self, prepared: Prepared, authentic: Authentic) -> tuple[ToolContext[Any], ...]:
@@ -259,11 +287,10 @@ class Calls:
         return (ToolContext(state=self.attempts.state, **known),)
 
     async def _refuse(self, authentic: Authentic, code: Code, message: str) -> None:
+        self._signals.refused(_whom(authentic), code)
         await self._reply(authentic, refuse(code, message, retry_after_ms=TRY_AGAIN_MS).reply)
 
     async def _reply(self, authentic: Authentic, reply: Reply) -> None:
-        if reply.error is not None:
-            self.counts[f"refused.{reply.error.code}"] += 1
         await self.answers.send(_key(authentic), _address(authentic), reply, authentic.request.deadline_ms)
 
 
@@ -286,6 +313,10 @@ def _new_record(prepared: Prepared, meant: str, authentic: Authentic, kind: Kind
 def _key(authentic: Authentic) -> RecordKey:
     # The owner of the key, whatever `client_id` says: the refusal of a false one goes to who signed it.
     return RecordKey(authentic.key.owner, authentic.request.request_id)
+
+
+def _whom(authentic: Authentic) -> Whom:
+    return Whom(authentic.key.owner, authentic.request.request_id, authentic.request.tool)
 
 
 def _address(authentic: Authentic) -> Address:

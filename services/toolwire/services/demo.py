@@ -32,7 +32,9 @@ class Echo(BaseModel):
 
 
 @service.tool(read_only=True, open_world=False)
-async def batch_sum(numbers: Annotated[list[float], Field(min_length=1, max_length=100_000)]) -> BatchSum:
+async def batch_sum(
+    numbers: Annotated[list[float], Field(min_length=1, max_length=100_000, examples=[[1, 2, 3]])],
+) -> BatchSum:
     """Add up numbers."""
     return BatchSum(count=len(numbers), total=sum(numbers))
 
@@ -40,8 +42,8 @@ async def batch_sum(numbers: Annotated[list[float], Field(min_length=1, max_leng
 @service.job(max_attempts=3, destructive=False, open_world=False)
 async def start_long_task(
     ctx: JobContext[None],
-    seconds: Annotated[int, Field(ge=1, le=20)],
-    payload: dict[str, JsonValue] | None = None,
+    seconds: Annotated[int, Field(ge=1, le=20, examples=[5])],
+    payload: Annotated[dict[str, JsonValue] | None, Field(examples=[{"task": "demo"}])] = None,
 ) -> Echo:
     """Work for some seconds, telling how far it is, then give the payload back."""
     started = time.monotonic()

@@ -5,6 +5,7 @@ sees the id alone (promise: a peer never sees exception text).
 """
 
 import asyncio
+import contextvars
 import functools
 import logging
 import secrets
@@ -75,7 +76,9 @@ async def _call(prepared: Prepared, context: tuple[Any, ...], threads: Executor)
     function: Callable[..., Any] = prepared.spec.function
     if prepared.spec.is_async:
         return await function(*context, *prepared.args, **prepared.kwargs)
-    call = functools.partial(function, *context, *prepared.args, **prepared.kwargs)
+    # The thread sees what is current here, such as the span of this run.
+    here = contextvars.copy_context()
+    call = functools.partial(here.run, function, *context, *prepared.args, **prepared.kwargs)
     return await asyncio.get_running_loop().run_in_executor(threads, _in_thread, call)
 
 

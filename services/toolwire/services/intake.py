@@ -7,7 +7,6 @@ longer than `RELEASE_S`: a claimed request has its record to be found by, a read
 
 import asyncio
 import logging
-from collections import Counter
 from dataclasses import dataclass
 
 from toolwire.broker.consume import Delivery
@@ -23,6 +22,7 @@ from toolwire.services.plans import Reply
 from toolwire.services.post import Post
 from toolwire.services.store.port import Address, RecordKey
 from toolwire.services.tasks import Tasks
+from toolwire.services.telemetry.signals import Signals, Whom
 
 log = logging.getLogger("toolwire.services")
 
@@ -41,7 +41,7 @@ class Intake:
     answers: Answers
     post: Post
     tasks: Tasks
-    counts: Counter[str]
+    signals: Signals
 
     def handle(self, delivery: Delivery) -> None:
         """Start to handle a delivery."""
@@ -96,7 +96,7 @@ class Intake:
                 await self.calls.handle(authentic, hold, redelivered=delivery.redelivered)
 
     async def _refuse_unreadable(self, key: Key, error: WireError, request_id: str, home: Address) -> None:
-        self.counts[f"refused.{error.code}"] += 1
+        self.signals.refused(Whom(key.owner, request_id), error.code)
         reply = Reply(Status.ERROR, error=error)
         await self.answers.send(
             RecordKey(key.owner, request_id), home, reply, now_ms() + UNREADABLE_PATIENCE_MS

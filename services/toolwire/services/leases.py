@@ -101,7 +101,6 @@ class Leases:
                 continue  # over while the store was asked
             lease = found.get(held.token)
             if lease is None:
-                log.warning("a lease was lost, its tool is ended")
                 held.end(Ending.FENCED)
             elif lease.cancel_requested:
                 held.end(Ending.CANCELLED)

@@ -2,12 +2,14 @@
 
 import logging
 import secrets
-from collections import Counter
 
 from toolwire.broker.consume import Delivery
-from toolwire.broker.errors import BrokerError, Unroutable
-from toolwire.broker.publish import Outgoing, Publisher
+from toolwire.broker.errors import BrokerError, Refused, Unroutable
+from toolwire.broker.message import Outgoing
 from toolwire.broker.topology import (
+    ASIDE_KEY,
+    ASIDE_REASON,
+    ASIDE_TIME,
     Route,
     control_route,
     dead_route,
@@ -16,9 +18,12 @@ from toolwire.broker.topology import (
     junk_route,
     reply_route,
 )
+from toolwire.broker.transport import Sender
+from toolwire.client.clock import now_ms
 from toolwire.contracts.envelopes import EnvelopeType
 from toolwire.contracts.jobs import EventName
 from toolwire.services.store.port import Message
+from toolwire.services.telemetry.signals import Signals
 
 log = logging.getLogger("toolwire.services")
 
@@ -31,10 +36,10 @@ class Post:
     losing a message is harmless.
     """
 
-    def __init__(self, publisher: Publisher, server_id: str, counts: Counter[str]) -> None:
+    def __init__(self, publisher: Sender, server_id: str, signals: Signals) -> None:
+        self.signals = signals
         self._publisher = publisher
         self._server_id = server_id
-        self._counts = counts
 
     async def answer(self, client_id: str, reply_to: str, line: bytes) -> None:
         """An answer, confirmed. A client that is gone takes its answer with it: the record stays."""
@@ -58,25 +63,24 @@ class Post:
 
     async def junk(self, delivery: Delivery, body: bytes, reason: str) -> None:
         """Keep what never authenticated for a look, with the reason; it gets no answer (promise P6)."""
-        self._counts[f"junk.{reason}"] += 1
-        log.warning(
-            "refused without an answer: %s (%d bytes, key %r)", reason, len(body), delivery.routing_key
-        )
-        headers = {"x-toolwire-reason": reason, "x-toolwire-routing-key": delivery.routing_key}
-        await self._aside(junk_route(self._server_id), "junk", body, headers)
+        self.signals.junk(reason, len(body), delivery.routing_key)
+        await self._aside(junk_route(self._server_id), "junk", body, _label(delivery, reason))
 
     async def dead(self, delivery: Delivery, line: bytes, reason: str) -> None:
         """Keep an authentic line that can neither be handled nor answered."""
-        self._counts[f"dead.{reason}"] += 1
-        log.error("an authentic message could not be handled: %s (key %r)", reason, delivery.routing_key)
-        headers = {"x-toolwire-reason": reason, "x-toolwire-routing-key": delivery.routing_key}
-        await self._publish(dead_route(self._server_id), "dead", line, headers=headers)
+        self.signals.dead(reason, delivery.routing_key)
+        await self._publish(dead_route(self._server_id), "dead", line, headers=_label(delivery, reason))
 
     async def _home(self, route: Route, type_: EnvelopeType, line: bytes) -> None:
+        """Send, but never insist: reply queues are never full, so that a nack speaks of one on a dead node.
+
+        A cluster of 4.x keeps such a queue bound until that node is back, beside the one that the client has
+        on another node by then. A client that hears again asks and polls again.
+        """
         try:
-            await self._publish(route, type_, line)
-        except Unroutable:
-            self._counts[f"undeliverable.{type_}"] += 1
+            await self._publish(route, type_, line, insist=False)
+        except (Refused, Unroutable):
+            self.signals.undeliverable(type_)
 
     async def _aside(self, route: Route, type_: str, body: bytes, headers: dict[str, str]) -> None:
         try:
@@ -92,6 +96,7 @@ class Post:
         *,
         headers: dict[str, str] | None = None,
         mandatory: bool = True,
+        insist: bool = True,
     ) -> None:
         message = Outgoing(
             route=route,
@@ -99,6 +104,12 @@ class Post:
             type=type_,
             message_id=secrets.token_hex(16),
             mandatory=mandatory,
+            insist=insist,
             headers=headers or {},
         )
         await self._publisher.publish(message, timeout=TIMEOUT_S)
+
+
+def _label(delivery: Delivery, reason: str) -> dict[str, str]:
+    """Why, whence and when a message was put aside."""
+    return {ASIDE_REASON: reason, ASIDE_KEY: delivery.routing_key, ASIDE_TIME: str(now_ms())}

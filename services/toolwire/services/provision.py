@@ -1,28 +1,20 @@
 """Fills a TOOLWIRE_HOME: new keys, and the registry's entries for them.
 
-Everything here may be repeated: what exists already stays as it is.
+Everything here may be repeated, except what says "a new key": what exists already stays as it is. Processes
+that provision the same home at the same time wait for each other.
 """
 
-import os
-import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import tomlkit
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from tomlkit.items import InlineTable, Table
+from tomlkit.items import Table
 
 from toolwire.client.home import Home
-from toolwire.contracts.encoding import base64url
 from toolwire.contracts.errors import ConfigurationError
-from toolwire.contracts.keys import MIN_SECRET_BYTES, Algorithm
-from toolwire.contracts.names import ID_PATTERN, is_id
-from toolwire.contracts.registry import KeyEntry
-
-_GREETING = "Who may ask, who answers, and the public keys of both. Whoever is not listed does not exist."
-_LONGEST_STEM = 56
-"""A key id is at most 64 characters: its owner's beginning, a dot and a number."""
+from toolwire.contracts.registry import KeyEntry, Registry
+from toolwire.services.new_keys import inline, new_key
+from toolwire.services.registry_edit import alone, checked, editing, entry, new_registry, write_registry
 
 
 def create_home(path: Path | str) -> Home:
@@ -31,126 +23,130 @@ def create_home(path: Path | str) -> Home:
     for folder in (home.path, home.key_folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
-    if not (unseen := home.path / ".gitignore").exists():
-        unseen.write_text("*\n", encoding="utf-8")
-    if not home.registry_file.exists():
-        empty = tomlkit.document()
-        empty.add(tomlkit.comment(_GREETING))
-        _write_registry(home, empty)
+    with alone(home):
+        if not (unseen := home.path / ".gitignore").exists():
+            unseen.write_text("*\n", encoding="utf-8")
+        if not home.registry_file.exists():
+            write_registry(home, new_registry())
     return home
 
 
 def add_client(
-    home: Home, client_id: str, *, allow: Iterable[str] = ("*",), hmac_for: str | None = None
+    home: Home,
+    client_id: str,
+    *,
+    allow: Iterable[str] = ("*",),
+    hmac_for: str | None = None,
+    watch: Iterable[str] = (),
 ) -> str:
     """List a client that may use the tools in `allow`, with a key of its own, and return the key's id.
+
+    `watch`: the other clients whose jobs it may watch.
 
     The key is Ed25519 or, with `hmac_for`, a secret shared with that server. Of a client that is listed
     already, the missing patterns and the missing kind of key are added.
     """
-    document = _read_registry(home)
-    client = _entry(document, "clients", client_id)
-    allowed = client.setdefault("allow", tomlkit.array())
-    for pattern in allow:
-        if pattern not in allowed:
-            allowed.append(pattern)
-    if hmac_for is None:
-        kid = _ensure_key(home, client, client_id, "Ed25519")
-    else:
-        kid = _ensure_key(home, client, client_id, "HS256", _checked(hmac_for))
-    _write_registry(home, document)
-    return kid
+    with editing(home) as registry:
+        client = entry(registry, "clients", client_id)
+        add_patterns(client, allow)
+        if watched := tuple(watch):
+            add_patterns(client, watched, field="watch")
+        return _ensure_key(home, client, client_id, hmac_for)
 
 
 def add_server(home: Home, server_id: str) -> str:
     """List a server, with an Ed25519 key of its own, and return the key's id."""
-    document = _read_registry(home)
-    kid = _ensure_key(home, _entry(document, "servers", server_id), server_id, "Ed25519")
-    _write_registry(home, document)
-    return kid
+    with editing(home) as registry:
+        return _ensure_key(home, entry(registry, "servers", server_id), server_id, None)
 
 
-def _ensure_key(home: Home, party: Table, owner: str, algorithm: Algorithm, peer: str | None = None) -> str:
-    """The id of a key of that kind that is listed and whose file is here; a new one if there is none."""
+def rotate_client(
+    home: Home, client_id: str, *, hmac_for: str | None = None, from_ms: int | None = None
+) -> str:
+    """A new key for a client beside its old ones, and the new key's id. All are good until one is revoked.
+
+    `from_ms`: it is not good before, so that there is time to make it known.
+    """
+    with editing(home) as registry:
+        return _add_key(home, _listed(home, registry, "clients", client_id), client_id, hmac_for, from_ms)
+
+
+def rotate_server(home: Home, server_id: str, *, from_ms: int | None = None) -> str:
+    """A new Ed25519 key for a server beside its old ones, as with `rotate_client`."""
+    with editing(home) as registry:
+        return _add_key(home, _listed(home, registry, "servers", server_id), server_id, None, from_ms)
+
+
+def revoke(home: Home, kid: str) -> bool:
+    """Accept nothing that is signed with that key any more. False: it was revoked already.
+
+    For good: there is no way back but a new key. `ConfigurationError` where the registry does not list it.
+    """
+    with editing(home) as registry:
+        known = home.registry()
+        for kind, parties in (("clients", known.clients), ("servers", known.servers)):
+            for owner, party in parties.items():
+                if kid in (key.kid for key in party.keys):
+                    return mark_revoked(entry(registry, kind, owner), kid)
+        raise ConfigurationError(f"{home.registry_file} lists no key {kid!r}: see `toolwire keys list`")
+
+
+def change_allowed(
+    home: Home, client_id: str, *, add: Iterable[str] = (), remove: Iterable[str] = ()
+) -> None:
+    """Let a client use more tools, or fewer: names, or beginnings and `*`.
+
+    `remove` takes away patterns as they stand there, not tools.
+    """
+    with editing(home) as registry:
+        client = _listed(home, registry, "clients", client_id)
+        add_patterns(client, add)
+        for pattern in remove:
+            if pattern in client["allow"]:
+                client["allow"].remove(pattern)
+
+
+def add_patterns(client: Table, patterns: Iterable[str], *, field: str = "allow") -> None:
+    """Put the missing patterns into a client's entry."""
+    allowed = client.setdefault(field, tomlkit.array())
+    for pattern in patterns:
+        if pattern not in allowed:
+            allowed.append(pattern)
+
+
+def mark_revoked(party: Table, kid: str) -> bool:
+    """Put the mark on one of a party's keys. False: it is there."""
+    for key in party["keys"]:
+        if key["kid"] == kid and not key.get("revoked", False):
+            key["revoked"] = True
+            return True
+    return False
+
+
+def _ensure_key(home: Home, party: Table, owner: str, peer: str | None) -> str:
+    """The id of the newest key of that kind that is listed and whose file is here; else of a new one."""
+    algorithm = "Ed25519" if peer is None else "HS256"
     listed = party.setdefault("keys", tomlkit.array().multiline(multiline=True))
-    for entry in map(KeyEntry.model_validate, listed.unwrap()):
-        file = home.path / entry.secret_file if entry.secret_file else home.private_key_file(entry.kid)
-        if (entry.algorithm, entry.peer) == (algorithm, peer) and not entry.revoked and file.exists():
-            return entry.kid
-    kid = _free_kid(home, owner)
-    new = {"kid": kid, "algorithm": algorithm}
-    if algorithm == "Ed25519":
-        new |= {"public": _new_private_key(home.private_key_file(kid))}
-    else:
-        _write_secret(home.secret_file(kid))
-        new |= {"secret_file": str(home.secret_file(kid).relative_to(home.path)), "peer": str(peer)}
-    listed.append(_inline(new))
-    return kid
+    for key in map(KeyEntry.model_validate, reversed(listed.unwrap())):
+        if (key.algorithm, key.peer) == (algorithm, peer) and not key.revoked and home.key_file(key).exists():
+            return key.kid
+    return _add_key(home, party, owner, peer, None)
 
 
-def _new_private_key(file: Path) -> str:
-    """Write a new private key and return its public half."""
-    private = Ed25519PrivateKey.generate()
-    _write_private(file, private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    return base64url(private.public_key().public_bytes_raw())
+def _add_key(home: Home, party: Table, owner: str, peer: str | None, from_ms: int | None) -> str:
+    new = new_key(home, owner, None if peer is None else checked(peer))
+    if from_ms is not None:
+        new["not_before_ms"] = from_ms
+    party.setdefault("keys", tomlkit.array().multiline(multiline=True)).append(inline(new))
+    return str(new["kid"])
 
 
-def _write_secret(file: Path) -> None:
-    _write_private(file, base64url(secrets.token_bytes(MIN_SECRET_BYTES)).encode() + b"\n")
-
-
-def _write_private(file: Path, data: bytes) -> None:
-    """Write a new file that is 0600 from its first moment on."""
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
-        stream.write(data)
-
-
-def _free_kid(home: Home, owner: str) -> str:
-    """`<owner>.<number>`, never listed and never on file: a key id is not used again for another key."""
-    taken = set(_listed_kids(home)) | {file.stem for file in home.key_folder.iterdir()}
-    number = 1
-    while (kid := f"{owner[:_LONGEST_STEM]}.{number}") in taken:
-        number += 1
-    return kid
-
-
-def _listed_kids(home: Home) -> Iterator[str]:
-    registry = home.registry()
-    for client in registry.clients.values():
-        yield from (entry.kid for entry in client.keys)
-    for server in registry.servers.values():
-        yield from (entry.kid for entry in server.keys)
-
-
-# --- registry.toml, with the comments and the order that its reader gave it ---
-
-
-def _read_registry(home: Home) -> tomlkit.TOMLDocument:
-    home.registry()  # says what is wrong with the file, and where
-    return tomlkit.parse(home.registry_file.read_text(encoding="utf-8"))
-
-
-def _write_registry(home: Home, document: tomlkit.TOMLDocument) -> None:
-    """Replace the file in one step, so that a reader sees the old one or the new one."""
-    draft = home.registry_file.with_suffix(f".{os.getpid()}.draft")
-    draft.write_text(tomlkit.dumps(document), encoding="utf-8")
-    draft.replace(home.registry_file)
-
-
-def _entry(document: tomlkit.TOMLDocument, kind: str, name: str) -> Table:
-    group = document.setdefault(kind, tomlkit.table(is_super_table=True))
-    entry: Table = group.setdefault(_checked(name), tomlkit.table())
-    return entry
-
-
-def _checked(name: str) -> str:
-    if not is_id(name):
-        raise ConfigurationError(f"the id {name!r} must match {ID_PATTERN}")
-    return name
-
-
-def _inline(values: dict[str, str]) -> InlineTable:
-    table = tomlkit.inline_table()
-    for name, value in values.items():
-        table[name] = value
-    return table
+def _listed(home: Home, registry: tomlkit.TOMLDocument, kind: str, name: str) -> Table:
+    known: Registry = home.registry()
+    if name not in (known.clients if kind == "clients" else known.servers):
+        what = kind[:-1]
+        raise ConfigurationError(
+            f"{home.registry_file} lists no {what} {name!r}: `toolwire keys new {what} {name}` does, here; "
+            "`toolwire keys import` where it comes from another machine"
+        )
+    return entry(registry, kind, name)

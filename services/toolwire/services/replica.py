@@ -9,11 +9,12 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from toolwire.broker.consume import Consumer, Delivery, Subscription
-from toolwire.broker.publish import Publisher
+from toolwire.broker.consume import Delivery, Subscription
 from toolwire.broker.topology import call_queue, control_queue, dead_queue, job_queue, junk_queue
+from toolwire.broker.transport import AmqpTransport, Transport
 from toolwire.client.clock import now_ms
 from toolwire.client.home import Home
+from toolwire.contracts.builtin import BUILT_IN
 from toolwire.contracts.envelopes import Control
 from toolwire.contracts.errors import Unverified
 from toolwire.contracts.sealing import BadEnvelope, unseal
@@ -27,6 +28,7 @@ from toolwire.services.intake import Intake
 from toolwire.services.leases import Ending, Leases
 from toolwire.services.outbox import Outbox
 from toolwire.services.post import Post
+from toolwire.services.registry_watch import RegistryWatch
 from toolwire.services.runner import Runner
 from toolwire.services.seals import Seals
 from toolwire.services.settings import ServiceSettings
@@ -35,6 +37,10 @@ from toolwire.services.store.port import Changed
 from toolwire.services.store_watch import StoreWatch
 from toolwire.services.sweep import Sweep
 from toolwire.services.tasks import Tasks
+from toolwire.services.telemetry.address import HttpAddress
+from toolwire.services.telemetry.inside import Inside
+from toolwire.services.telemetry.look import Look
+from toolwire.services.telemetry.signals import Whom, tell_settled
 from toolwire.services.threads import ToolThreads
 
 if TYPE_CHECKING:
@@ -56,15 +62,18 @@ class Replica:
     what it runs, within the grace time, and loses nothing.
 
     Raises `ConfigurationError` on entering where keys or settings are wrong, the broker layer's `BrokerError`
-    where no broker could be reached, and `StoreAway`.
+    where no broker could be reached, and `StoreAway`. `transport` carries the messages instead of the
+    RabbitMQ that the settings name.
     """
 
-    def __init__(self, service: "Service[Any]", settings: ServiceSettings) -> None:
+    def __init__(
+        self, service: "Service[Any]", settings: ServiceSettings, transport: Transport | None = None
+    ) -> None:
         self.service = service
         self.settings = settings
+        self._transport = transport
         self.name = f"{service.server_id}-{secrets.token_hex(4)}"
-        self.counts: Counter[str] = Counter()
-        """What was refused, put aside or undeliverable, by reason."""
+        self._inside = Inside(service.server_id, self.name)
         self._loops = Tasks()
         self._work = Tasks()
         self._stack = AsyncExitStack()
@@ -86,6 +95,24 @@ class Replica:
             await self._stack.aclose()
         log.info("replica %s has stopped", self.name)
 
+    async def kill(self) -> None:
+        """End at once, as by `kill -9`: nothing is finished, recorded, acked or handed back. It is over then,
+        and not to be left any more. For tests of what happens next.
+        """
+        await self._store.__aexit__()  # first: a tool that ignores its cancellation must leave no outcome
+        await self._stack.aclose()
+        log.info("replica %s was killed", self.name)
+
+    @property
+    def counts(self) -> Counter[str]:
+        """What was refused, put aside, silently dropped or undeliverable, by reason."""
+        return self._inside.counts
+
+    @property
+    def http(self) -> HttpAddress | None:
+        """Where it answers HTTP, if it does."""
+        return self._inside.http
+
     @property
     def ready(self) -> bool:
         """Whether a request that arrives now would be handled."""
@@ -94,22 +121,23 @@ class Replica:
     async def _start(self, stack: AsyncExitStack) -> None:
         settings, server_id = self.settings, self.service.server_id
         identity = self._identity = read_identity(Home(settings.home), server_id)
+        stack.enter_context(self._inside.opened(settings.http, {*self.service.tools, *BUILT_IN}))
+        signals = self._signals = self._inside.signals
+        transport = self._transport or AmqpTransport(settings.broker_urls(), on_reconnect=signals.reconnected)
         lease_ms = round(settings.lease_s * 1000)
 
         threads = ToolThreads(limit=settings.places + settings.job_slots)
         state = await stack.enter_async_context(self.service.open_state())
-        store = await stack.enter_async_context(open_store(settings.store_url(), server_id))
+        store = self._store = await stack.enter_async_context(open_store(settings.store_url(), server_id))
         queues = (call_queue(server_id), job_queue(server_id), dead_queue(server_id), junk_queue(server_id))
-        self._publisher = await stack.enter_async_context(
-            Publisher(settings.broker_urls(), name=self.name, declare=queues)
-        )
+        self._publisher = await stack.enter_async_context(transport.publisher(name=self.name, declare=queues))
         await self._publisher.wait_connected(START_S)
 
         seals = Seals(server_id, identity.signer, identity.shared)
-        post = Post(self._publisher, server_id, self.counts)
+        post = Post(self._publisher, server_id, signals)
         self._outbox = Outbox(store, post, seals)
         self._leases = Leases(store, lease_ms)
-        attempts = Attempts(store, self._outbox, self._leases, threads, state, self.name)
+        attempts = Attempts(store, self._outbox, self._leases, threads, state, self.name, server_id, signals)
         tools = dict(self.service.tools)
         self._runner = Runner(attempts, tools, self._work, post, settings.job_slots)
         desk = Desk(
@@ -130,18 +158,18 @@ class Replica:
             runner=self._runner,
             answers=answers,
             places=settings.places,
-            counts=self.counts,
             on_store_away=self._report_store_away,
         )
-        intake = Intake(identity.client_keys, self._calls, answers, post, self._work, self.counts)
-        self._consumer = Consumer(
-            settings.broker_urls(), name=self.name, subscriptions=self._subscriptions(intake), declare=queues
+        intake = Intake(identity.client_keys, self._calls, answers, post, self._work, signals)
+        self._consumer = transport.consumer(
+            name=self.name, subscriptions=self._subscriptions(intake), declare=queues
         )
-        self._watch = StoreWatch(store, self._consumer, self.name)
+        self._watch = StoreWatch(store, self._consumer, self.name, signals)
         sweep = Sweep(
             store=store,
             outbox=self._outbox,
             runner=self._runner,
+            signals=signals,
             holder=self.name,
             lease_ms=lease_ms,
             result_ttl_ms=round(settings.result_ttl_s * 1000),
@@ -150,12 +178,26 @@ class Replica:
         stack.push_async_callback(self._loops.cancel)
         self._loop(self._leases.keep, "leases")
         self._loop(self._outbox.work, "outbox")
+        self._loop(RegistryWatch(Home(settings.home), identity).work, "registry")
         self._taking = [self._loop(self._watch.work, "watch")]
         stack.push_async_callback(self._work.cancel)
         await stack.enter_async_context(self._consumer)
         await self._consumer.wait_ready(START_S)
         # Only now: a replica that fails to start must not have taken jobs.
         self._taking += [self._loop(self._runner.work, "taking"), self._loop(sweep.work, "sweep")]
+        self._inside.show(
+            Look(
+                holder=self.name,
+                sender=self._publisher,
+                receiver=self._consumer,
+                store=store,
+                watch=self._watch,
+                calls=self._calls,
+                runner=self._runner,
+                outbox=self._outbox,
+                threads=threads,
+            )
+        )
 
     def _subscriptions(self, intake: Intake) -> list[Subscription]:
         server_id = self.service.server_id
@@ -180,19 +222,25 @@ class Replica:
         try:
             unseal(delivery.body, self._identity.own_keys, Control, now_ms())
         except (Unverified, BadEnvelope):
-            self.counts["junk.control"] += 1
+            self._signals.junk("control", len(delivery.body), delivery.routing_key)
         else:
             self._leases.look_now()
 
     def _told(self, changed: Changed, post: Post, seals: Seals) -> None:
         """A job was cancelled here: tell of it, or let whoever runs it know."""
         self._outbox.tell(changed.messages)
-        if changed.record.cancel_requested and not changed.record.status.final:
-            line = seals.control({"job_id": changed.record.job_id or ""}, now_ms())
+        record = changed.record
+        if changed.messages:
+            self._signals.cancel_asked(Whom.of(record))
+            tell_settled(self._signals, record)
+        elif record.cancel_requested and not record.status.final:
+            self._signals.cancel_asked(Whom.of(record))
+            line = seals.control({"job_id": record.job_id or ""}, now_ms())
             self._work.start(post.control(line), "control")
 
     async def _drain(self) -> None:
         """Take nothing more; let what runs finish; hand back what does not."""
+        self._inside.drain()
         for loop in self._taking:
             loop.cancel()  # first: a watch that finds the store back would consume again
         await self._consumer.pause()

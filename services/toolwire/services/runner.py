@@ -16,6 +16,7 @@ from toolwire.services.plans import Prepared
 from toolwire.services.post import Post
 from toolwire.services.store.port import Changed, CommitUnknown, Outcome, Record, StoreAway
 from toolwire.services.tasks import Tasks
+from toolwire.services.telemetry.signals import tell_settled
 from toolwire.services.tools import ToolSpec
 
 log = logging.getLogger("toolwire.services")
@@ -33,6 +34,8 @@ class Runner:
     tasks: Tasks
     post: Post
     slots: int
+    running: int = field(default=0, init=False)
+    """How many slots are taken by what runs."""
     _free: asyncio.Semaphore = field(init=False)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _in_doubt: list[str] = field(default_factory=list[str])
@@ -115,19 +118,17 @@ class Runner:
             pass
 
     async def _run_in_slot(self, taken: Changed) -> None:
+        self.running += 1
         try:
             await self.run(taken)
         finally:
+            self.running -= 1
             self._free.release()
 
     async def run(self, taken: Changed) -> None:
         """Run a record that was just taken, and tell how it ended."""
         self.attempts.outbox.tell(taken.messages)
         record = taken.record
-        if record.attempt > 1:
-            log.warning("%s (%s) runs again, attempt %d", record.tool, record.job_id, record.attempt)
-        else:
-            log.info("%s (%s) runs", record.tool, record.job_id)
         try:
             prepared = prepare(record, self.tools)
         except ValidationError as error:
@@ -142,7 +143,7 @@ class Runner:
         attempts = self.attempts
         outcome = Outcome(Status.ERROR, error=invalid_arguments(record.tool, error).model_dump_json())
         assert record.token is not None  # noqa: S101 - it was just taken
-        return await attempts.store.finish(
+        changed = await attempts.store.finish(
             record.token,
             outcome,
             progress=None,
@@ -150,6 +151,9 @@ class Runner:
             holder=attempts.holder,
             lease_ms=attempts.leases.lease_ms,
         )
+        if changed is not None:
+            tell_settled(attempts.signals, changed.record)
+        return changed
 
 
 def prepare(record: Record, tools: Mapping[str, ToolSpec]) -> Prepared:

@@ -2,12 +2,17 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from toolwire.client.home import Home
 from toolwire.client.settings import Settings
+from toolwire.services.telemetry.address import http_address
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+def _address(text: str) -> str:
+    return str(http_address(text))
 
 
 class ServiceSettings(Settings):
@@ -25,6 +30,9 @@ class ServiceSettings(Settings):
     """How long a stopping replica lets running tools finish before it hands them back."""
     result_ttl_s: Positive = 24 * 3600.0
     """How long results are kept after a request has ended."""
+
+    http: Annotated[str, AfterValidator(_address)] | None = None
+    """HOST:PORT where /healthz, /readyz and /metrics are answered; nowhere otherwise."""
 
     def store_url(self) -> str:
         """The store's URL."""

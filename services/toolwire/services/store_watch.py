@@ -1,13 +1,12 @@
 """A store that is away: stop taking requests, keep what is held, go on when it is back."""
 
 import asyncio
-import logging
+import time
 from dataclasses import dataclass, field
 
-from toolwire.broker.consume import Consumer
+from toolwire.broker.transport import Receiver
 from toolwire.services.store.port import Store, StoreAway
-
-log = logging.getLogger("toolwire.services")
+from toolwire.services.telemetry.signals import Signals
 
 LOOK_S = 0.5
 
@@ -17,8 +16,9 @@ class StoreWatch:
     """Pauses the consumer while the store is away, so that requests wait in the broker and not here."""
 
     store: Store
-    consumer: Consumer
+    consumer: Receiver
     holder: str
+    signals: Signals
     _away: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -34,12 +34,13 @@ class StoreWatch:
         """Watch, for ever."""
         while True:
             await self._away.wait()
-            log.warning("the store is away: no more requests are taken")
+            since = time.monotonic()
+            self.signals.store_away()
             await self.consumer.pause()
             while not await self._back():  # noqa: ASYNC110 - a store tells nobody that it is back
                 await asyncio.sleep(LOOK_S)
             await self.consumer.resume()
-            log.warning("the store is back")
+            self.signals.store_back(time.monotonic() - since)
             self._away.clear()
 
     async def _back(self) -> bool:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from toolwire.services.execute import deadline_exceeded, interrupted
 from toolwire.services.outbox import Outbox
 from toolwire.services.runner import Runner
-from toolwire.services.store.port import Changed, Store, StoreAway
+from toolwire.services.store.port import Record, Store, StoreAway
+from toolwire.services.telemetry.signals import Signals, Whom, tell_settled
 
 log = logging.getLogger("toolwire.services")
 
@@ -28,6 +29,7 @@ class Sweep:
     store: Store
     outbox: Outbox
     runner: Runner
+    signals: Signals
     holder: str
     lease_ms: int
     result_ttl_ms: int
@@ -79,7 +81,7 @@ class Sweep:
             limit=STEP,
         )
         for changed in expired:
-            log.warning("%s (%s) passed its deadline", changed.record.tool, changed.record.job_id)
+            tell_settled(self.signals, changed.record)
             self.outbox.tell(changed.messages)
         return len(expired)
 
@@ -91,14 +93,15 @@ class Sweep:
             limit=STEP,
         )
         for changed in lost:
-            self._log_lost(changed)
+            self._signal_lost(changed.record)
             self.outbox.tell(changed.messages)
             self.runner.wake()
         return len(lost)
 
-    def _log_lost(self, changed: Changed) -> None:
-        record = changed.record
-        log.warning("the lease of %s (%s) ran out: now %s", record.tool, record.job_id, record.status)
+    def _signal_lost(self, record: Record) -> None:
+        self.signals.taken_over(Whom.of(record), record.status)
+        if record.status.final:
+            tell_settled(self.signals, record)
 
     def _watch_clock(self) -> None:
         """A jump of the clock makes leases look older than they are: their holders get one lease to renew."""

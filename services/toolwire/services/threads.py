@@ -56,7 +56,12 @@ class ToolThreads(Executor):
     @property
     def full(self) -> bool:
         """Whether so many sync tools never came back that this replica had better take no more."""
-        return len(self._given_up) >= self.limit
+        return self.abandoned >= self.limit
+
+    @property
+    def abandoned(self) -> int:
+        """How many go on although nobody waits for them any more."""
+        return len(self._given_up)
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Run `fn` in a thread of its own. The callers' places bound how many there are."""

@@ -9,8 +9,9 @@ from toolwire.contracts.descriptors import Annotations, ToolDescriptor, describe
 from toolwire.contracts.errors import DefinitionError
 from toolwire.contracts.names import TOOL_PATTERN, is_tool_name
 from toolwire.contracts.signatures import Signature
-from toolwire.contracts.tools import JobTool, Tool
+from toolwire.contracts.tools import Contract, JobTool, Tool
 from toolwire.services.context import Caller, JobContext, ToolContext
+from toolwire.services.implementing import check_implementation
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -37,6 +38,11 @@ class ToolSpec:
     """How often it may start for one request; 1: never twice."""
     builtin: bool = False
     """Part of every service, and open to every client."""
+
+    @property
+    def source(self) -> str:
+        """The function's full name, for messages."""
+        return f"{self.function.__module__}.{getattr(self.function, '__qualname__', self.function)}"
 
     @property
     def is_async(self) -> bool:
@@ -78,15 +84,16 @@ class Declaration:
     manners: Manners = field(default_factory=Manners)
     max_attempts: int = 1
     takes_context: bool = False
+    prefix: str = ""
+    """What stands before the name."""
+    contract: Contract[..., Any] | None = None
+    """What the function implements; its name and its models are the tool's then."""
 
     def spec(
         self, function: Callable[..., Any], kind: Literal["tool", "job"], *, builtin: bool = False
     ) -> ToolSpec:
         """The tool that `function` is under this declaration. `DefinitionError` where it cannot be one."""
-        name = self.name if self.name is not None else getattr(function, "__name__", "")
-        if not is_tool_name(name):
-            raise DefinitionError(f"the tool name {name!r} must match {TOOL_PATTERN}; give it a name=")
-        signature = Signature.of(function, takes_context=self.takes_context)
+        name, signature = self._name(function), self._signature(function)
         check_context(function, self._context_class(kind, builtin=builtin))
         attempts = IDEMPOTENT_ATTEMPTS if self.manners.idempotent and kind == "tool" else self.max_attempts
         return ToolSpec(
@@ -108,6 +115,23 @@ class Declaration:
             max_attempts=attempts,
             builtin=builtin,
         )
+
+    def _name(self, function: Callable[..., Any]) -> str:
+        if self.contract is not None:
+            return self.contract.name
+        name = self.name if self.name is not None else getattr(function, "__name__", "")
+        if not (is_tool_name(name) and is_tool_name(self.prefix + name)):
+            raise DefinitionError(
+                f"the tool name {self.prefix + name!r} must match {TOOL_PATTERN}; give it a name="
+            )
+        return self.prefix + name
+
+    def _signature(self, function: Callable[..., Any]) -> Signature:
+        own = Signature.of(function, takes_context=self.takes_context)
+        if self.contract is None:
+            return own
+        check_implementation(self.contract, own, function)
+        return self.contract.signature
 
     def _context_class(self, kind: Literal["tool", "job"], *, builtin: bool) -> type[ToolContext[Any]] | None:
         if not self.takes_context:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -19,6 +18,8 @@ from toolwire.services.post import Post
 from toolwire.services.seals import Seals
 from toolwire.services.store import open_store
 from toolwire.services.store.port import Store
+from toolwire.services.telemetry.logs import LogLines
+from toolwire.services.telemetry.signals import Signals
 from toolwire.services.threads import ToolThreads
 
 
@@ -47,7 +48,7 @@ def threads() -> ToolThreads:
 @pytest_asyncio.fixture
 async def post() -> Post:
     """Publishes nothing: its connection was never started."""
-    return Post(Publisher(["amqp://127.0.0.1:1/"], name="nobody"), SERVER, Counter())
+    return Post(Publisher(["amqp://127.0.0.1:1/"], name="nobody"), SERVER, LogLines())
 
 
 @pytest.fixture
@@ -67,4 +68,4 @@ def leases(store: Store) -> Leases:
 
 @pytest.fixture
 def attempts(store: Store, outbox: Outbox, leases: Leases, threads: ToolThreads) -> Attempts:
-    return Attempts(store, outbox, leases, threads, "the state", HOLDER)
+    return Attempts(store, outbox, leases, threads, "the state", HOLDER, SERVER, Signals())

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from tests.unit.services.given import CLIENT, HOLDER, LEASE_MS, new_record, record_of, request, until
+from tests.unit.services.given import CLIENT, HOLDER, LEASE_MS, SERVER, new_record, record_of, request, until
 from tests.unit.services.lossy import Lossy
 from tests.waiting import wait_until
 from toolwire.contracts.envelopes import Trace
 from toolwire.contracts.errors import Code, WireError
+from toolwire.contracts.history import Why
 from toolwire.contracts.jobs import EventName, Status
 from toolwire.contracts.snapshots import Progress
 from toolwire.services import JobContext, Service, ToolContext, ToolError
@@ -27,13 +28,15 @@ from toolwire.services.plans import Prepared
 from toolwire.services.post import Post
 from toolwire.services.runner import prepare
 from toolwire.services.seals import Seals
-from toolwire.services.store.port import Changed, Outcome, Record, Store
+from toolwire.services.store.port import Cause, Changed, Outcome, Record, Store
+from toolwire.services.telemetry.signals import Signals
 from toolwire.services.threads import ToolThreads
 from toolwire.services.tools import ToolSpec
 
 SOON = 5.0
 LATER = 30.0
-BROKE = WireError(code=Code.INTERNAL, message="broke", retryable=False)
+BROKE = WireError(code=Code.INTERNAL, message="broke", retryable=False, data={"error_id": "id-1"})
+SAID_NO = WireError(code=Code.TOOL_ERROR, message="no", retryable=False)
 
 
 def tell() -> bool:
@@ -244,6 +247,8 @@ async def test_a_stopping_replica_hands_back_what_may_run_again(attempts: Attemp
     again = await store.take(["tried"], token="other", holder="other", lease_ms=LEASE_MS, kinds=["job"])
     assert again is not None, "another replica takes it at once"
     assert again.record.attempt == 2
+    history = await store.history(CLIENT, record.job_id or "")
+    assert [(entry.replica, entry.why) for entry in history[2:]] == [(HOLDER, Why.DRAINED), ("other", None)]
 
 
 @pytest.mark.promise("P4", "P7")
@@ -420,7 +425,8 @@ async def test_after_an_unknown_commit_the_outcome_is_written_once(
 
     lossy = Lossy(tmp_path / "store.sqlite3")
     async with lossy.store as store:
-        attempts = Attempts(store, Outbox(store, post, seals), Leases(store, LEASE_MS), threads, None, HOLDER)
+        outbox, leases = Outbox(store, post, seals), Leases(store, LEASE_MS)
+        attempts = Attempts(store, outbox, leases, threads, None, HOLDER, SERVER, Signals())
         record, prepared = await begin(store, job(tool))
         lossy.lose(committed=committed)
         changed = await attempts.run(record, prepared, tell=tell)
@@ -438,7 +444,8 @@ async def test_after_an_unknown_commit_of_a_hand_back_nothing_is_told_twice(
 
     lossy = Lossy(tmp_path / "store.sqlite3")
     async with lossy.store as store:
-        attempts = Attempts(store, Outbox(store, post, seals), Leases(store, LEASE_MS), threads, None, HOLDER)
+        outbox, leases = Outbox(store, post, seals), Leases(store, LEASE_MS)
+        attempts = Attempts(store, outbox, leases, threads, None, HOLDER, SERVER, Signals())
         record, prepared = await begin(store, job(tool, max_attempts=2))
         lossy.lose(committed=True)
         assert await attempts.run(record, prepared, tell=tell) is None
@@ -492,9 +499,16 @@ def test_a_hand_back_does_not_wait() -> None:
     ("ended", "outcome"),
     [
         (Ended(result="7"), Outcome(Status.DONE, result="7")),
-        (Ended(error=BROKE), Outcome(Status.ERROR, error=BROKE.model_dump_json())),
+        (
+            Ended(error=BROKE),
+            Outcome(Status.ERROR, error=BROKE.model_dump_json(), cause=Cause(Why.BROKE, "id-1")),
+        ),
+        (Ended(error=SAID_NO), Outcome(Status.ERROR, error=SAID_NO.model_dump_json())),
         (Ending.CANCELLED, Outcome(Status.CANCELLED, error=cancelled().model_dump_json())),
-        (Ending.DRAINING, Outcome(Status.ERROR, error=interrupted().model_dump_json())),
+        (
+            Ending.DRAINING,
+            Outcome(Status.ERROR, error=interrupted().model_dump_json(), cause=Cause(Why.DRAINED)),
+        ),
     ],
 )
 def test_the_outcome_of_the_last_attempt(ended: Ended | Ending, outcome: Outcome) -> None:

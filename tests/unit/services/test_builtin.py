@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from typing import Any
 
 import pytest
@@ -20,12 +21,13 @@ from tests.unit.services.given import (
 )
 from toolwire.contracts.builtin import BUILT_IN
 from toolwire.contracts.errors import Code
+from toolwire.contracts.history import Why
 from toolwire.contracts.jobs import Status
 from toolwire.services.builtin import Desk, builtin_tools
 from toolwire.services.context import Caller
 from toolwire.services.execute import Ended, execute
 from toolwire.services.plans import Prepared
-from toolwire.services.store.port import Changed, Outcome, Record, Store, StoreAway
+from toolwire.services.store.port import Cause, Changed, Outcome, Record, Store, StoreAway
 from toolwire.services.threads import ToolThreads
 
 
@@ -42,10 +44,11 @@ class Counter:
             holder=HOLDER,
             lease_ms=LEASE_MS,
             clients={CLIENT: client(allow=("add", "b*")), OTHER: client(allow=())},
-            tools=TOOLS,
+            tools=(served := dict(TOOLS)),
             changed=self.changed.append,
         )
         self.tools = {spec.name: spec for spec in builtin_tools(self.desk)}
+        served.update(self.tools)
 
     async def ask(self, tool: str, args: dict[str, Any] | None = None, *, by: str = CLIENT) -> Ended:
         spec = self.tools[tool]
@@ -110,6 +113,8 @@ async def test_the_catalogue_lists_what_this_client_may_use(counter: Counter) ->
     catalogue = await counter.told("list_tools")
     assert [tool["name"] for tool in catalogue["tools"]] == ["add", "build"]
     assert await counter.told("list_tools", by=OTHER) == {"tools": []}
+    catalogue = await counter.told("list_tools", {"built_in": True}, by=OTHER)
+    assert {tool["name"] for tool in catalogue["tools"]} >= BUILT_IN
 
 
 async def test_a_job_is_polled_cancelled_and_polled_again(counter: Counter, store: Store) -> None:
@@ -122,10 +127,34 @@ async def test_a_job_is_polled_cancelled_and_polled_again(counter: Counter, stor
     assert [changed.record.status for changed in counter.changed] == [Status.CANCELLED] * 2
 
 
+async def test_what_became_of_a_job_is_told(counter: Counter, store: Store) -> None:
+    job = {"job_id": (await accepted(store)).job_id}
+    await store.take(["build"], token="t", holder="another", lease_ms=LEASE_MS, kinds=["job"])
+    cause = Cause(Why.BROKE, "id-1")
+    await store.retry("t", delay_ms=0, holder="another", lease_ms=LEASE_MS, cause=cause)
+    told = await counter.told("job_history", job)
+    assert (told["job_id"], told["server_id"]) == (job["job_id"], SERVER)
+    assert [(entry["event"], entry["replica"], entry["why"]) for entry in told["entries"]] == [
+        ("accepted", HOLDER, None),
+        ("started", "another", None),
+        ("retrying", "another", "broke"),
+    ]
+    assert told["entries"][-1]["error_id"] == "id-1"
+
+
+async def test_a_job_of_before_there_were_histories_has_an_empty_one(
+    counter: Counter, store: Store, store_url: str
+) -> None:
+    job = {"job_id": (await accepted(store)).job_id}
+    with sqlite3.connect(store_url.removeprefix("sqlite:///")) as connection:
+        connection.execute("DELETE FROM tw_history")
+    assert (await counter.told("job_history", job))["entries"] == []
+
+
 @pytest.mark.promise("P5")
 async def test_anothers_job_and_no_job_look_the_same(counter: Counter, store: Store) -> None:
     job = {"job_id": (await accepted(store)).job_id}
-    for tool in ("poll_job", "cancel_job"):
+    for tool in ("poll_job", "cancel_job", "job_history"):
         others = await counter.ask(tool, job, by=OTHER)
         assert others == await counter.ask(tool, {"job_id": "no-such-job"})
         assert others.error is not None
@@ -155,6 +184,7 @@ async def test_a_job_whose_outcome_has_left_is_not_made_up(
     there = await accepted(store)
     assert await counter.refused("poll_job", gone) is Code.JOB_NOT_FOUND
     assert await counter.refused("cancel_job", gone) is Code.JOB_NOT_FOUND
+    assert await counter.refused("job_history", gone) is Code.JOB_NOT_FOUND
     listed = await counter.told("list_jobs")
     assert [job["job_id"] for job in listed["jobs"]] == [there.job_id]
 

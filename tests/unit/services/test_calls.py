@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -39,6 +38,7 @@ from toolwire.services.runner import Runner
 from toolwire.services.seals import Seals
 from toolwire.services.store.port import Record, RecordKey, Store
 from toolwire.services.tasks import Tasks
+from toolwire.services.telemetry.tally import Tally
 from toolwire.services.threads import ToolThreads
 
 SOON = 5.0
@@ -53,7 +53,8 @@ class Desk:
         self.started: list[int] = []
         self.tasks = Tasks()
         self.away: list[str] = []
-        self.counts: Counter[str] = Counter()
+        tally = Tally()
+        self.counts = tally.counts
         service = Service(SERVER)
 
         @service.tool()
@@ -77,14 +78,13 @@ class Desk:
         async def build(ctx: JobContext[None]) -> None: ...
 
         outbox = Outbox(store, post, seals)
-        attempts = Attempts(store, outbox, Leases(store, LEASE_MS), threads, None, HOLDER)
+        attempts = Attempts(store, outbox, Leases(store, LEASE_MS), threads, None, HOLDER, SERVER, tally)
         self.calls = Calls(
             policy=Policy(SERVER, {CLIENT: client(rate=100), "client-2": client(rate=100)}, service.tools),
             attempts=attempts,
             runner=Runner(attempts, service.tools, self.tasks, post, 1),
             answers=Answers(seals, post),
             places=2,
-            counts=self.counts,
             on_store_away=lambda: self.away.append("yes"),
         )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.unit.services.given import HOLDER, LEASE_MS, new_record, until
+from tests.unit.services.given import HOLDER, LEASE_MS, SERVER, new_record, until
 from tests.unit.services.lossy import Lossy
 from tests.waiting import wait_until
 from toolwire.contracts.errors import Code, WireError
@@ -23,6 +23,7 @@ from toolwire.services.runner import Runner
 from toolwire.services.seals import Seals
 from toolwire.services.store.port import NewRecord, Record, Store
 from toolwire.services.tasks import Tasks
+from toolwire.services.telemetry.signals import Signals
 from toolwire.services.threads import ToolThreads
 
 SOON = 5.0
@@ -270,7 +271,8 @@ async def test_a_take_whose_commit_is_unknown_is_handed_back(
     monkeypatch.setattr(runner_module, "LOOK_S", 0.02)
     lossy = Lossy(tmp_path / "store.sqlite3")
     async with lossy.store as store:
-        attempts = Attempts(store, Outbox(store, post, seals), Leases(store, LEASE_MS), threads, None, HOLDER)
+        outbox, leases = Outbox(store, post, seals), Leases(store, LEASE_MS)
+        attempts = Attempts(store, outbox, leases, threads, None, HOLDER, SERVER, Signals())
         bench = Bench(store, attempts, post)
         new = await bench.accept(1)
         lossy.lose(committed=committed)

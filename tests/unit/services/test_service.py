@@ -259,7 +259,10 @@ def test_a_name_that_is_taken() -> None:
     service.tool()(nothing)
     with pytest.raises(DefinitionError) as caught:
         service.tool(read_only=True)(nothing)
-    assert str(caught.value) == "server-1 has a tool 'nothing' already; give one of them a name="
+    text = str(caught.value)
+    assert text.startswith("server-1 has a tool 'nothing' already: ")
+    assert text.count("test_service.nothing") == 2
+    assert text.endswith("give one of them a name=")
     assert service.tools["nothing"].recorded
 
 

@@ -21,6 +21,7 @@ from toolwire.services.runner import Runner
 from toolwire.services.store.port import NewRecord, Outcome, Record, Store
 from toolwire.services.sweep import Sweep
 from toolwire.services.tasks import Tasks
+from toolwire.services.telemetry.signals import Signals
 
 SOON = 5.0
 DAY_MS = 24 * 3600 * 1000
@@ -38,6 +39,7 @@ def sweeper(store: Store, outbox: Outbox, runner: Runner, **changes: Any) -> Swe
         "store": store,
         "outbox": outbox,
         "runner": runner,
+        "signals": Signals(),
         "holder": HOLDER,
         "lease_ms": LEASE_MS,
         "result_ttl_ms": DAY_MS,

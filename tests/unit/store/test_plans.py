@@ -21,6 +21,7 @@ from tests.unit.store.given import (
     taken,
     unsent,
 )
+from toolwire.contracts.history import KEPT_ATTEMPTS
 from toolwire.contracts.jobs import Status
 from toolwire.services.store.port import Store
 from toolwire.services.store.sql import SqlStore
@@ -71,6 +72,7 @@ async def call_everything(store: Store) -> None:
     await finished(store, "token-3")
     job = await accepted(store, ttl_ms=-LONG, lease_ms=0)
     await store.job(CLIENT, job.job_id or "")
+    await store.history(CLIENT, job.job_id or "")
     await store.jobs(CLIENT, statuses=list(Status), limit=9, before=None)
     await store.jobs(CLIENT, statuses=list(Status), limit=9, before=job.job_id)
     await store.cancel(CLIENT, job.job_id or "", "{}", holder=HOLDER, lease_ms=LONG)
@@ -81,8 +83,17 @@ async def call_everything(store: Store) -> None:
     await store.finish("token-4", DONE, progress=None, tell=False, holder=HOLDER, lease_ms=LONG)
     await store.forget(result_ttl_ms=0, skew_ms=0, limit=9)
     await store.forget(result_ttl_ms=0, skew_ms=0, limit=9)
+    await start_often(store)
     await store.lead("sweeper", holder=HOLDER, lease_ms=LONG)
     await store.running(HOLDER)
+
+
+async def start_often(store: Store) -> None:
+    """Run a job so often that its oldest attempts leave its history."""
+    await accepted(store, attempts=KEPT_ATTEMPTS + 2)
+    for number in range(KEPT_ATTEMPTS + 1):
+        await taken(store, token=f"again-{number}")
+        await store.retry(f"again-{number}", delay_ms=0, holder=HOLDER, lease_ms=LONG)
 
 
 def plan(path: Path, statement: str, values: tuple[object, ...]) -> list[str]:

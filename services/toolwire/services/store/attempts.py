@@ -7,7 +7,7 @@ from sqlalchemy import Text, bindparam, case, func, update
 from toolwire.contracts.jobs import Status, Trigger
 from toolwire.services.store.dialects import BIG
 from toolwire.services.store.outbox import tell
-from toolwire.services.store.port import Changed, Lease, Outcome
+from toolwire.services.store.port import Cause, Changed, Lease, Outcome
 from toolwire.services.store.rows import Unit
 from toolwire.services.store.schema import records
 from toolwire.services.store.transitions import NOBODY, held, moved, target, told_as
@@ -72,16 +72,18 @@ def finish(
     if row is None:
         return None
     event = told_as(_TRIGGERS[outcome.status])
-    return tell(unit, row, event, holder=holder, lease_ms=lease_ms, answer=answer)
+    return tell(unit, row, event, holder=holder, lease_ms=lease_ms, answer=answer, cause=outcome.cause)
 
 
-def retry(unit: Unit, token: str, *, delay_ms: int, holder: str, lease_ms: int) -> Changed | None:
+def retry(
+    unit: Unit, token: str, *, delay_ms: int, holder: str, lease_ms: int, cause: Cause | None
+) -> Changed | None:
     """Put the record back; it is cancelled instead where that was asked for."""
     row = unit.connection.execute(_RETRY, {**_held(unit, token), "delay_ms": delay_ms}).one_or_none()
     if row is None:
         return None
     trigger = Trigger.RETRY if row.cancel is None else Trigger.CANCEL
-    return tell(unit, row, told_as(trigger), holder=holder, lease_ms=lease_ms)
+    return tell(unit, row, told_as(trigger), holder=holder, lease_ms=lease_ms, cause=cause)
 
 
 def _held(unit: Unit, token: str) -> dict[str, object]:

@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import and_, bindparam, func, select, update
+from sqlalchemy import and_, bindparam, select, update
 
 from toolwire.contracts.jobs import Status, Trigger
+from toolwire.services.store.history import note_intent
 from toolwire.services.store.outbox import tell
 from toolwire.services.store.port import Changed, Record
 from toolwire.services.store.rows import Unit, record_of
@@ -18,8 +19,8 @@ _JOB = select(*records.c).where(_by_job)
 # Neither an event nor a change of the snapshot, so `seq` and `updated_ms` stay.
 _ASK = (
     update(records)
-    .where(_by_job, is_open)
-    .values(cancel=func.coalesce(records.c.cancel, bindparam("why")))
+    .where(_by_job, is_open, records.c.cancel.is_(None))
+    .values(cancel=bindparam("why"))
     .returning(*records.c)
 )
 _CANCEL = moved(
@@ -60,6 +61,7 @@ def cancel(
         found = job(unit, client_id, job_id)
         return None if found is None else Changed(found)
     if asked.status == Status.RUNNING:
+        note_intent(unit, asked)
         return Changed(record_of(asked))
     row = unit.connection.execute(_CANCEL, {"asked": asked.id, "now_ms": unit.now_ms}).one()
     return tell(unit, row, told_as(Trigger.CANCEL), holder=holder, lease_ms=lease_ms)

@@ -13,10 +13,12 @@ from sqlalchemy import Row, bindparam, delete, insert, select, update
 
 from toolwire.contracts.jobs import EventName
 from toolwire.services.store.dialects import insert_or_change
-from toolwire.services.store.port import Changed, Message
+from toolwire.services.store.history import note
+from toolwire.services.store.port import Cause, Changed, Message
 from toolwire.services.store.rows import Unit, message_of, record_of
 from toolwire.services.store.schema import CHANGING, outbox, records, roles
 
+_SENDER = ""
 _QUEUE = "unsent"  # the row of `roles` that hands out one at a time
 _WRITE = insert(outbox).returning(outbox.c.number)
 _SETTLE = delete(outbox).where(
@@ -55,10 +57,24 @@ _UNSENT = (
 
 
 def tell(
-    unit: Unit, row: Row[Any], event: EventName, *, holder: str, lease_ms: int, answer: bool = False
+    unit: Unit,
+    row: Row[Any],
+    event: EventName,
+    *,
+    holder: str,
+    lease_ms: int,
+    answer: bool = False,
+    cause: Cause | None = None,
+    ran_by: str | None = _SENDER,
 ) -> Changed:
-    """Write the event of a job whose record has just become `row`. A call has its answer only, if wanted."""
+    """Write the event of a job whose record has just become `row`, and its line in the job's history.
+
+    A call has its answer only, if wanted. `holder` sends what is written. `ran_by`: whose attempt it was,
+    where that is another's; None: nobody's.
+    """
     record = record_of(row)
+    if record.kind == "job":
+        note(unit, row, event, replica=holder if ran_by == _SENDER else ran_by, cause=cause)
     if record.kind == "call" and not answer:
         return Changed(record)
     name = event.value if record.kind == "job" else None

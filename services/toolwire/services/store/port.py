@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from toolwire.contracts.errors import ToolwireError
+from toolwire.contracts.history import HistoryEntry, Why
 from toolwire.contracts.jobs import EventName, Status
 
 Kind = Literal["call", "job"]
@@ -136,12 +137,22 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
+class Cause:
+    """Why an attempt ended without a result, for the job's history."""
+
+    why: Why
+    error_id: str | None = None
+    """Where the log tells more."""
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """How an attempt ended."""
 
     status: Literal[Status.DONE, Status.ERROR, Status.CANCELLED]
     result: str | None = None
     error: str | None = None
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +160,18 @@ class Lease:
     """What a renewal found for a token that still holds."""
 
     cancel_requested: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much of a server lies in the store and is not over."""
+
+    jobs: Mapping[Status, int]
+    """Its jobs by status, without those that are final."""
+    oldest_waiting_ms: int
+    """For how long the accepted job that waits longest has been due."""
+    unsent: int
+    """Its rows in the outbox."""
 
 
 class Store(Protocol):
@@ -208,7 +231,9 @@ class Store(Protocol):
         """
         ...
 
-    async def retry(self, token: str, *, delay_ms: int, holder: str, lease_ms: int) -> Changed | None:
+    async def retry(
+        self, token: str, *, delay_ms: int, holder: str, lease_ms: int, cause: Cause | None = None
+    ) -> Changed | None:
         """End the attempt without an outcome: `accepted` again, due after the delay, told as `retrying`; with
         no delay it keeps its age. Where a cancel was asked for, it is `cancelled` instead, and told so.
         """
@@ -224,6 +249,12 @@ class Store(Protocol):
 
     async def job(self, client_id: str, job_id: str) -> Record | None:
         """One job of this client."""
+        ...
+
+    async def history(self, client_id: str, job_id: str) -> Sequence[HistoryEntry]:
+        """What became of one job of this client, oldest first; nothing where it has no such job, or its body
+        has left. Of many attempts the newest.
+        """
         ...
 
     async def jobs(
@@ -268,6 +299,10 @@ class Store(Protocol):
         twice the skew (never before their body left, nor while a message of theirs is unsent). Says how many
         rows changed.
         """
+        ...
+
+    async def counts(self) -> Counts:
+        """How much lies here: for a look inside. Costs as much as there is that waits or runs."""
         ...
 
     async def running(self, holder: str) -> int:

@@ -15,12 +15,13 @@ from sqlalchemy import (
     inspect,
     literal_column,
     select,
+    update,
 )
 
 from toolwire.contracts.errors import ConfigurationError
 from toolwire.services.store.dialects import BIG
 
-SCHEMA_NUMBER = 1
+SCHEMA_NUMBER = 2
 """Grows with every change of the tables below."""
 
 metadata = MetaData()
@@ -88,6 +89,22 @@ outbox = Table(
     sqlite_autoincrement=True,  # a number that came back would let a slow sender settle another's message
 )
 
+history = Table(
+    "tw_history",
+    metadata,
+    Column("number", BIG, primary_key=True),
+    Column("server_id", Text, nullable=False),
+    Column("record_id", BIG, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("at_ms", BIG, nullable=False),
+    Column("seq", BIG, nullable=False),
+    Column("attempt", BIG, nullable=False),
+    Column("replica", Text),
+    Column("why", Text),
+    Column("error_id", Text),
+    Column("due_ms", BIG),
+)
+
 roles = Table(
     "tw_roles",
     metadata,
@@ -112,7 +129,7 @@ def _index(name: str, *columns: Column[object], where: object = None, unique: bo
     Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
 
 
-_r, _o = records.c, outbox.c
+_r, _o, _h = records.c, outbox.c, history.c
 _index("tw_records_request", _r.server_id, _r.client_id, _r.request_id, unique=True)
 _index("tw_records_job", _r.server_id, _r.client_id, _r.job_id, unique=True, where=_r.job_id.is_not(None))
 _index("tw_records_jobs", _r.server_id, _r.client_id, _r.id, _r.status, where=_r.job_id.is_not(None))
@@ -125,14 +142,21 @@ _index("tw_records_over", _r.server_id, _r.ended_ms, where=is_over & has_body)
 _index("tw_records_tombstones", _r.server_id, _r.keep_until_ms, where=is_tombstone)
 _index("tw_outbox_unsent", _o.server_id, _o.number, _o.sender_until_ms, _o.record_id)
 _index("tw_outbox_record", _o.record_id, _o.number, _o.sender_until_ms)
+_index("tw_history_record", _h.record_id, _h.number)
 
 
 def prepare(connection: Connection) -> None:
-    """Create the tables in a fresh store; raise `ConfigurationError` where a newer release made them."""
+    """Create the tables in a fresh store, and what an older one lacks.
+
+    Raises `ConfigurationError` where a newer release made them.
+    """
     if not inspect(connection).has_table(_schema.name):
         metadata.create_all(connection)
         connection.execute(insert(_schema).values(number=SCHEMA_NUMBER))
     number = connection.execute(select(_schema.c.number)).scalar_one()
+    if number < SCHEMA_NUMBER:
+        metadata.create_all(connection)  # so far every change was a new table
+        connection.execute(update(_schema).values(number=SCHEMA_NUMBER))
     if number > SCHEMA_NUMBER:
         raise ConfigurationError(
             f"the store was written by a newer release (its schema is {number}, this release knows "

@@ -6,11 +6,14 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 
+from toolwire.contracts.history import HistoryEntry
 from toolwire.contracts.jobs import Status
-from toolwire.services.store import attempts, claims, jobs, outbox, schema, sweep
+from toolwire.services.store import attempts, claims, counts, history, jobs, outbox, schema, sweep
 from toolwire.services.store.port import (
     Address,
+    Cause,
     Changed,
+    Counts,
     Kind,
     Lease,
     Message,
@@ -107,9 +110,13 @@ class SqlStore(Store):
             )
         )
 
-    async def retry(self, token: str, *, delay_ms: int, holder: str, lease_ms: int) -> Changed | None:
+    async def retry(
+        self, token: str, *, delay_ms: int, holder: str, lease_ms: int, cause: Cause | None = None
+    ) -> Changed | None:
         return await self._run(
-            lambda unit: attempts.retry(unit, token, delay_ms=delay_ms, holder=holder, lease_ms=lease_ms)
+            lambda unit: attempts.retry(
+                unit, token, delay_ms=delay_ms, holder=holder, lease_ms=lease_ms, cause=cause
+            )
         )
 
     # --- a client's jobs ---
@@ -123,6 +130,9 @@ class SqlStore(Store):
 
     async def job(self, client_id: str, job_id: str) -> Record | None:
         return await self._run(lambda unit: jobs.job(unit, client_id, job_id))
+
+    async def history(self, client_id: str, job_id: str) -> Sequence[HistoryEntry]:
+        return await self._run(lambda unit: history.history_of(unit, client_id, job_id))
 
     async def jobs(
         self, client_id: str, *, statuses: Collection[Status], limit: int, before: str | None
@@ -168,6 +178,9 @@ class SqlStore(Store):
         return await self._run(
             lambda unit: sweep.forget(unit, result_ttl_ms=result_ttl_ms, skew_ms=skew_ms, limit=limit)
         )
+
+    async def counts(self) -> Counts:
+        return await self._run(counts.counts)
 
     async def running(self, holder: str) -> int:
         return await self._run(lambda unit: sweep.running(unit, holder))

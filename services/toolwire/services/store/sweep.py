@@ -4,17 +4,19 @@ Each step takes at most `limit` rows from an index, oldest first. The rows are l
 somebody else is changing are left for the next step), and the update repeats what made them fit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import Delete, Select, Text, Update, bindparam, case, delete, func, select, update
 
+from toolwire.contracts.history import Why
 from toolwire.contracts.jobs import Status, Trigger, step
 from toolwire.services.store.dialects import BIG, insert_or_change
 from toolwire.services.store.outbox import tell
-from toolwire.services.store.port import Changed
+from toolwire.services.store.port import Cause, Changed
 from toolwire.services.store.rows import Unit
 from toolwire.services.store.schema import (
     has_body,
+    history,
     is_held,
     is_open,
     is_over,
@@ -34,7 +36,7 @@ _lost = (_of_this_server, is_held, _ran_out, allowed(Trigger.RETRY))
 _why, _now = bindparam("why", type_=Text), bindparam("now_ms", type_=BIG)
 _cancelled = records.c.cancel.is_not(None)
 _may_run_again = records.c.attempt < records.c.max_attempts
-_FIND_LOST = select(records.c.id).where(*_lost).order_by(records.c.lease_until_ms)
+_FIND_LOST = select(records.c.id, records.c.holder).where(*_lost).order_by(records.c.lease_until_ms)
 _SETTLE_LOST = moved(
     status=case(
         (_cancelled, target(Trigger.CANCEL).value),
@@ -50,21 +52,22 @@ _TOLD_OF_LOST = dict(
 )
 
 _expired = (_of_this_server, is_open, records.c.deadline_ms <= bindparam("now_ms"), allowed(Trigger.EXPIRE))
-_FIND_EXPIRED = select(records.c.id).where(*_expired).order_by(records.c.deadline_ms)
+_FIND_EXPIRED = select(records.c.id, records.c.holder).where(*_expired).order_by(records.c.deadline_ms)
 _SETTLE_EXPIRED = moved(
     status=target(Trigger.EXPIRE).value, error=bindparam("why"), ended_ms=bindparam("now_ms"), **NOBODY
 ).where(_these, *_expired)
 
 _all_told = ~select(outbox.c.number).where(outbox.c.record_id == records.c.id).exists()
 _old = (_of_this_server, is_over, has_body, records.c.ended_ms <= bindparam("ended_by_ms"), _all_told)
-_FIND_OLD = select(records.c.id).where(*_old).order_by(records.c.ended_ms)
+_FIND_OLD = select(records.c.id, records.c.holder).where(*_old).order_by(records.c.ended_ms)
+_DROP_HISTORY = delete(history).where(history.c.record_id.in_(bindparam("ids", expanding=True)))
 _DROP_BODY = (
     update(records)
     .where(_these, *_old)
     .values(args="", trace=None, progress=None, result=None, error=None, forgotten_ms=bindparam("now_ms"))
 )
 _stale = (_of_this_server, is_tombstone, records.c.keep_until_ms <= bindparam("due_by_ms"))
-_FIND_STALE = select(records.c.id).where(*_stale).order_by(records.c.keep_until_ms)
+_FIND_STALE = select(records.c.id, records.c.holder).where(*_stale).order_by(records.c.keep_until_ms)
 _DROP_RECORD = delete(records).where(_these, *_stale)
 
 _RUNNING = select(func.count()).where(_of_this_server, is_held, records.c.holder == bindparam("by"))
@@ -90,28 +93,50 @@ def lead(unit: Unit, role: str, *, holder: str, lease_ms: int) -> bool:
 
 def settle_lost(unit: Unit, *, interrupted: str, holder: str, lease_ms: int, limit: int) -> Sequence[Changed]:
     """Settle what ran under leases that have run out."""
-    ids = _lock(unit, _FIND_LOST, limit, ran_out_by_ms=unit.asked_ms)
+    lost = _lock(unit, _FIND_LOST, limit, ran_out_by_ms=unit.asked_ms)
     changed: list[Changed] = []
-    found = _on(unit, ids, why=interrupted, ran_out_by_ms=unit.asked_ms)
+    found = _on(unit, lost, why=interrupted, ran_out_by_ms=unit.asked_ms)
     for row in unit.connection.execute(_SETTLE_LOST, found).all():
         status = Status(row.status)
-        event = _TOLD_OF_LOST[status]
-        changed.append(tell(unit, row, event, holder=holder, lease_ms=lease_ms, answer=status.final))
+        changed.append(
+            tell(
+                unit,
+                row,
+                _TOLD_OF_LOST[status],
+                holder=holder,
+                lease_ms=lease_ms,
+                answer=status.final,
+                cause=Cause(Why.LEASE_LOST),
+                ran_by=lost[row.id],
+            )
+        )
     return changed
 
 
 def settle_expired(unit: Unit, *, expired: str, holder: str, lease_ms: int, limit: int) -> Sequence[Changed]:
     """End what is past its deadline."""
-    ids = _lock(unit, _FIND_EXPIRED, limit, now_ms=unit.now_ms)
-    rows = unit.connection.execute(_SETTLE_EXPIRED, _on(unit, ids, why=expired)).all()
-    event = told_as(Trigger.EXPIRE)
-    return [tell(unit, row, event, holder=holder, lease_ms=lease_ms, answer=True) for row in rows]
+    late = _lock(unit, _FIND_EXPIRED, limit, now_ms=unit.now_ms)
+    rows = unit.connection.execute(_SETTLE_EXPIRED, _on(unit, late, why=expired)).all()
+    return [
+        tell(
+            unit,
+            row,
+            told_as(Trigger.EXPIRE),
+            holder=holder,
+            lease_ms=lease_ms,
+            answer=True,
+            cause=Cause(Why.DEADLINE),
+            ran_by=late[row.id],
+        )
+        for row in rows
+    ]
 
 
 def forget(unit: Unit, *, result_ttl_ms: int, skew_ms: int, limit: int) -> int:
     """Drop old bodies, then, with what is left of the limit, tombstones that no replay can reach any more."""
     ended_by_ms, due_by_ms = unit.now_ms - result_ttl_ms, unit.now_ms - 2 * skew_ms
     bodies = _lock(unit, _FIND_OLD, limit, ended_by_ms=ended_by_ms)
+    _change(unit, _DROP_HISTORY, bodies)
     _change(unit, _DROP_BODY, bodies, ended_by_ms=ended_by_ms)
     stale = _lock(unit, _FIND_STALE, limit - len(bodies), due_by_ms=due_by_ms)
     _change(unit, _DROP_RECORD, stale, due_by_ms=due_by_ms)
@@ -123,20 +148,17 @@ def running(unit: Unit, holder: str) -> int:
     return unit.connection.execute(_RUNNING, {"server": unit.server_id, "by": holder}).scalar_one()
 
 
-def _lock(unit: Unit, find: Select[int], limit: int, **bounds: int) -> Sequence[int]:
-    """The ids of the first rows that fit, locked for this transaction."""
+def _lock(unit: Unit, find: Select[int, str | None], limit: int, **bounds: int) -> Mapping[int, str | None]:
+    """The ids of the first rows that fit, locked for this transaction, and who holds each."""
     locked = find.limit(bindparam("at_most")).with_for_update(skip_locked=True)
-    return (
-        unit.connection.execute(locked, {"server": unit.server_id, "at_most": limit, **bounds})
-        .scalars()
-        .all()
-    )
+    rows = unit.connection.execute(locked, {"server": unit.server_id, "at_most": limit, **bounds})
+    return {row.id: row.holder for row in rows}
 
 
-def _on(unit: Unit, ids: Sequence[int], **more: object) -> dict[str, object]:
-    return {"server": unit.server_id, "now_ms": unit.now_ms, "ids": ids, **more}
+def _on(unit: Unit, ids: Collection[int], **more: object) -> dict[str, object]:
+    return {"server": unit.server_id, "now_ms": unit.now_ms, "ids": list(ids), **more}
 
 
-def _change(unit: Unit, statement: Update | Delete, ids: Sequence[int], **bounds: int) -> None:
+def _change(unit: Unit, statement: Update | Delete, ids: Collection[int], **bounds: int) -> None:
     if ids:
         unit.connection.execute(statement, _on(unit, ids, **bounds))

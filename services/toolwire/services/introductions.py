@@ -1,0 +1,179 @@
+"""Making somebody known on another machine: public keys as a piece of TOML, and the piece taken in there.
+
+A piece says who somebody is, and never what they may do: that is decided where it is taken in.
+"""
+
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import tomlkit
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from toolwire.client.home import Home
+from toolwire.contracts.encoding import from_base64url
+from toolwire.contracts.errors import ConfigurationError, KeyRefused
+from toolwire.contracts.keys import ed25519_verifier, fingerprint
+from toolwire.contracts.names import Id, Kid, Millis
+from toolwire.contracts.registry import KeyEntry, Registry
+from toolwire.services.new_keys import inline
+from toolwire.services.provision import add_patterns, mark_revoked
+from toolwire.services.registry_edit import editing, entry
+
+Kind = Literal["clients", "servers"]
+MAX_CHARACTERS = 256 * 1024
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+
+class _PublicKey(_Strict):
+    kid: Kid
+    algorithm: Literal["Ed25519"]
+    public: str
+    not_before_ms: Millis | None = None
+    not_after_ms: Millis | None = None
+    revoked: bool = False
+
+
+class _Party(_Strict):
+    keys: tuple[_PublicKey, ...] = Field(strict=False, min_length=1)
+
+
+_Parties = Annotated[dict[Id, _Party], Field(default_factory=dict[str, _Party])]
+
+
+class _Piece(_Strict):
+    clients: _Parties
+    servers: _Parties
+
+
+@dataclass(frozen=True, slots=True)
+class Introduced:
+    """One key of a piece, and what taking it in changed."""
+
+    kind: Kind
+    owner: str
+    kid: str
+    fingerprint: str
+    news: Literal["added", "revoked", "known"]
+
+
+def introduction(home: Home, kind: Kind, name: str) -> str:
+    """The piece of TOML that makes a client or a server known elsewhere: its public keys, revoked ones too.
+
+    `ConfigurationError` where the registry does not list it, or lists no public key of it.
+    """
+    registry = home.registry()
+    party = (registry.clients if kind == "clients" else registry.servers).get(name)
+    keys = [key for key in party.keys if key.algorithm == "Ed25519"] if party else []
+    if not keys:
+        what = kind[:-1]
+        raise ConfigurationError(
+            f"{home.registry_file} lists no {what} {name!r} with a public key: `toolwire keys new {what} "
+            f"{name}` makes one. A shared secret is not exported: carry its file yourself"
+        )
+    piece = tomlkit.document()
+    listed = entry(piece, kind, name).setdefault("keys", tomlkit.array().multiline(multiline=True))
+    for key in keys:
+        listed.append(inline(key.model_dump(exclude_defaults=True)))
+    return tomlkit.dumps(piece)
+
+
+def introduce(home: Home, text: str, *, allow: Iterable[str] = ()) -> list[Introduced]:
+    """Take a piece in: what is new is added, and what it says is revoked is revoked.
+
+    `allow`: what the clients in it may use from now on, beside what they may already. Nothing is written, and
+    `ConfigurationError` says why, where the piece holds more than public keys, a key that must not be used,
+    or one that is known otherwise.
+    """
+    piece = _read(text)
+    patterns = tuple(allow)
+    with editing(home) as registry:
+        known = dict(_known(home.registry()))
+        taken = [
+            _take(registry, known, kind, owner, key)
+            for kind, parties in _sides(piece)
+            for owner, party in parties.items()
+            for key in party.keys
+        ]
+        for client_id in piece.clients:
+            add_patterns(entry(registry, "clients", client_id), patterns)
+        return taken
+
+
+def _read(text: str) -> _Piece:
+    if len(text) > MAX_CHARACTERS:
+        raise ConfigurationError(f"over {MAX_CHARACTERS} characters: this is no piece of a registry")
+    if "PRIVATE KEY" in text:
+        raise ConfigurationError(
+            "this holds a private key, which must not leave the machine that signs with it. Make a new one "
+            "there (`toolwire keys rotate`), and import what `toolwire keys export` prints there"
+        )
+    try:
+        piece = _Piece.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"this is no TOML: {error}. Import what `keys export` prints") from error
+    except ValidationError as error:
+        complaint = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(map(str, complaint["loc"]))
+        raise ConfigurationError(
+            f"{where}: {complaint['msg']}. What is imported holds public Ed25519 keys and nothing else: "
+            "import what `toolwire keys export` prints"
+        ) from error
+    if not (piece.clients or piece.servers):
+        raise ConfigurationError("this introduces nobody: import what `toolwire keys export` prints")
+    return piece
+
+
+def _sides(piece: _Piece) -> tuple[tuple[Kind, Mapping[str, _Party]], ...]:
+    return ("clients", piece.clients), ("servers", piece.servers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    kind: Kind
+    owner: str
+    entry: KeyEntry
+
+
+def _known(registry: Registry) -> Iterator[tuple[str, _Known]]:
+    for client_id, client in registry.clients.items():
+        yield from ((key.kid, _Known("clients", client_id, key)) for key in client.keys)
+    for server_id, server in registry.servers.items():
+        yield from ((key.kid, _Known("servers", server_id, key)) for key in server.keys)
+
+
+def _take(
+    registry: tomlkit.TOMLDocument, known: dict[str, _Known], kind: Kind, owner: str, key: _PublicKey
+) -> Introduced:
+    shown = _fingerprint(key)
+    party = entry(registry, kind, owner)
+    found = known.get(key.kid)
+    if found is None:
+        listed = party.setdefault("keys", tomlkit.array().multiline(multiline=True))
+        listed.append(inline(key.model_dump(exclude_defaults=True)))
+        known[key.kid] = _Known(kind, owner, KeyEntry.model_validate(key.model_dump()))
+        return Introduced(kind, owner, key.kid, shown, "added")
+    if (found.kind, found.owner, found.entry.public) != (kind, owner, key.public):
+        raise ConfigurationError(
+            f"the key id {key.kid!r} stands for another key here, of {found.kind[:-1]} {found.owner!r}: "
+            "somebody is not who they say, or two machines made keys for the same id. Compare the "
+            "fingerprints (`toolwire keys list`), and let one of them make a new key: `toolwire keys rotate`"
+        )
+    if key.revoked and not found.entry.revoked:
+        mark_revoked(party, key.kid)
+        return Introduced(kind, owner, key.kid, shown, "revoked")
+    return Introduced(kind, owner, key.kid, shown, "known")
+
+
+def _fingerprint(key: _PublicKey) -> str:
+    """The fingerprint of a key that may be used. `KeyRefused`."""
+    try:
+        public = from_base64url(key.public)
+    except ValueError as error:
+        raise KeyRefused(f"the public key {key.kid!r} is not base64url without padding") from error
+    ed25519_verifier(public, key.kid)
+    return fingerprint(public)

@@ -1,0 +1,72 @@
+"""New keys: their ids, their private halves in files, and their entries for the registry."""
+
+import os
+import secrets
+from pathlib import Path
+
+import tomlkit
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from tomlkit.items import InlineTable
+
+from toolwire.client.home import Home
+from toolwire.contracts.encoding import base64url
+from toolwire.contracts.keys import MIN_SECRET_BYTES
+from toolwire.contracts.registry import Registry
+
+_LONGEST_STEM = 56
+"""A key id is at most 64 characters: its owner's beginning, a dot and a number."""
+
+
+def new_key(home: Home, owner: str, peer: str | None) -> dict[str, str | int]:
+    """Make a key and put its private half into its file: Ed25519 or, with `peer`, a secret shared with it.
+
+    Returns what the registry says of it.
+    """
+    kid = _free_kid(home, owner)
+    if peer is None:
+        return {"kid": kid, "algorithm": "Ed25519", "public": _new_private_key(home.private_key_file(kid))}
+    file = home.secret_file(kid)
+    _write_private(file, base64url(secrets.token_bytes(MIN_SECRET_BYTES)).encode() + b"\n")
+    return {
+        "kid": kid,
+        "algorithm": "HS256",
+        "secret_file": str(file.relative_to(home.path)),
+        "peer": peer,
+    }
+
+
+def inline(values: dict[str, str | int]) -> InlineTable:
+    """A key's entry as one line of TOML."""
+    table = tomlkit.inline_table()
+    for name, value in values.items():
+        table[name] = value
+    return table
+
+
+def listed_kids(registry: Registry) -> set[str]:
+    """Every key id that the registry knows, good or not."""
+    clients = {key.kid for client in registry.clients.values() for key in client.keys}
+    return clients | {key.kid for server in registry.servers.values() for key in server.keys}
+
+
+def _new_private_key(file: Path) -> str:
+    """Write a new private key and return its public half."""
+    private = Ed25519PrivateKey.generate()
+    _write_private(file, private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return base64url(private.public_key().public_bytes_raw())
+
+
+def _write_private(file: Path, data: bytes) -> None:
+    """Write a new file that is 0600 from its first moment on."""
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+        stream.write(data)
+
+
+def _free_kid(home: Home, owner: str) -> str:
+    """`<owner>.<number>`, never listed and never on file: a key id is not used again for another key."""
+    taken = listed_kids(home.registry()) | {file.stem for file in home.key_folder.iterdir()}
+    number = 1
+    while (kid := f"{owner[:_LONGEST_STEM]}.{number}") in taken:
+        number += 1
+    return kid

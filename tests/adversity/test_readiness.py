@@ -1,0 +1,49 @@
+"""What a replica says of itself while its broker is away."""
+
+import asyncio
+import logging
+
+import pytest
+
+from tests.adversity.tcp_proxy import TcpProxy
+from tests.served import add
+from tests.stage import PATIENCE_S, Stage
+from tests.unit.telemetry.looking import figures, page
+from tests.waiting import wait_until
+from toolwire.services import Replica
+
+
+async def ready_again(replica: Replica) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while (await page(replica, "/readyz")).status != 200:
+            pass
+
+
+@pytest.mark.promise("P7")
+async def test_a_replica_without_its_broker_is_alive_and_not_ready(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is not to be restarted for it: it connects again, and says so."""
+    caplog.set_level(logging.INFO, logger="toolwire.services")
+    async with (
+        TcpProxy(stage.url) as proxy,
+        stage.replica(broker_url=proxy.url, http="127.0.0.1:0") as replica,
+        stage.client() as client,
+    ):
+        proxy.refuse()
+        await wait_until(lambda: not replica.ready, PATIENCE_S, "the loss is noticed")
+        told = await page(replica, "/readyz")
+        assert told.status == 503
+        checks = told.json()["checks"]
+        assert checks["store"] == {"ok": True}
+        assert "detail" in checks["consuming"]
+        assert (await page(replica, "/healthz")).status == 200
+        assert "toolwire_ready" not in await figures(replica), "it is 0"
+        proxy.accept()
+        await ready_again(replica)
+        assert (await client.call(add, [1])).total == 1
+        counted = await figures(replica)
+    assert counted['toolwire_reconnects_total{link="publish"}'] == 1
+    assert counted['toolwire_reconnects_total{link="consume"}'] == 1
+    events = [getattr(record, "event", None) for record in caplog.records]
+    assert events.count("reconnected") == 2
