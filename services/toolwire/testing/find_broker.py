@@ -73,8 +73,10 @@ def _why_no_answer() -> str | None:
 
 
 def _why_no_container() -> str | None:
-    from toolwire.testing.containers import ContainerUnavailable, image_name, prepare_image
-
+    try:
+        from toolwire.testing.containers import ContainerUnavailable, image_name, prepare_image
+    except ImportError as error:
+        return f"containers need {error.name}: pip install 'toolwire[testing]'"
     try:
         prepare_image(image_name())
     except ContainerUnavailable as error:

@@ -1,6 +1,7 @@
 """What somebody asks for is what they get, or a sentence that says why not; nothing else is tried instead."""
 
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -36,3 +37,11 @@ def test_an_open_port_is_no_broker(monkeypatch: pytest.MonkeyPatch, rude_port: i
     with pytest.raises(NoBroker, match=r"nothing speaks AMQP at 127\.0\.0\.1") as refusal:
         find_broker(FOR_TESTS)
     assert "secret" not in str(refusal.value)
+
+
+def test_without_the_packages_for_containers_they_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "docker", None)
+    monkeypatch.delitem(sys.modules, "toolwire.testing.containers", raising=False)
+    monkeypatch.setenv("TOOLWIRE_TEST_BROKER", "container")
+    with pytest.raises(NoBroker, match=r"containers need docker: pip install 'toolwire\[testing\]'"):
+        find_broker(FOR_TESTS)
