@@ -20,7 +20,7 @@ STAMP = VENV / "toolwire-stamp"  # what was installed last, or UNFINISHED while 
 UNFINISHED = "unfinished"
 
 OLDEST = (3, 11)
-EXTRAS = ".[service,cli,metrics,otel,stubs,testing]"
+EXTRAS = ".[service,cli,metrics,otel,testing]"
 MISSING = 3  # exit code: this machine lacks something, and the message says what to type
 
 TARGETS = {
@@ -31,6 +31,7 @@ TARGETS = {
     "types": "check types alone",
     "help": "show this",
 }
+WITHOUT_BROKER = ("tests/unit", "tests/conformance", "-m", "not broker")
 TYPES = (("mypy",), ("pyright",))
 LINT = (("ruff", "check"), ("ruff", "format", "--check"), *TYPES, ("lint-imports",))
 
@@ -47,7 +48,7 @@ def main() -> int:
     if target == "test":
         return test()
     if target == "unit":
-        return become("pytest", "tests/unit", *sys.argv[2:])
+        return become("pytest", *WITHOUT_BROKER, *sys.argv[2:])
     return check(TYPES if target == "types" else LINT)
 
 
@@ -72,7 +73,7 @@ def test() -> int:
     if kind:
         os.environ["TOOLWIRE_TEST_BROKER"] = kind
         return become("pytest", *sys.argv[2:])
-    subprocess.call([tool("pytest"), "tests/unit"])
+    subprocess.call([tool("pytest"), *WITHOUT_BROKER])
     say("FAILED: only the unit tests ran, because there is no broker; what to do is said above")
     return MISSING
 

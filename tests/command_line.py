@@ -1,6 +1,7 @@
 """The `toolwire` command as users run it: in a process of its own."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -47,6 +48,26 @@ def toolwire(*words: str, folder: Path, stdin: str = "") -> Ended:
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
+def completed(*words: str, folder: Path) -> list[str]:
+    """What bash is told to offer for the last word when the Tab key is pressed."""
+    asked = {
+        "_TOOLWIRE_COMPLETE": "complete_bash",
+        "COMP_WORDS": " ".join(("toolwire", *words)),
+        "COMP_CWORD": str(len(words)),
+    }
+    done = subprocess.run(
+        TOOLWIRE,
+        cwd=folder,
+        env=os.environ | asked,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.split()
+
+
 class Running:
     """A command that goes on until it is ended."""
 
@@ -59,10 +80,10 @@ class Running:
         """What it has written so far, to stdout and stderr."""
         return self._log.read_text(errors="replace")
 
-    def wait_for(self, part: str) -> None:
+    def wait_for(self, part: str, *, times: int = 1) -> None:
         """Wait until it has written that."""
         until = time.monotonic() + PATIENCE_S
-        while part not in self.text:
+        while self.text.count(part) < times:
             assert self.process.poll() is None, f"it ended before it wrote {part!r}:\n{self.text}"
             assert time.monotonic() < until, f"it did not write {part!r}:\n{self.text}"
             time.sleep(LOOK_EVERY_S)

@@ -16,7 +16,7 @@ import pytest_asyncio
 if TYPE_CHECKING:
     from toolwire.testing.brokers import Broker, Kind
 
-NEEDS_BROKER = ("broker", "adversity", "tutorial")
+NEEDS_BROKER = ("broker", "adversity", "tutorial", "examples")
 SETTLE_WITHIN = 1.0  # seconds that a task which is ending already may take to end
 
 TESTS = Path(__file__).parent
@@ -27,7 +27,10 @@ BROKER = pytest.StashKey["Broker"]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that need a broker, by their folder, and run the others first: they tell sooner."""
+    """Mark the tests that need a broker, by their folder, and run the others first: they tell sooner.
+
+    Those of tests/conformance run on both sides: there the parameter `rabbitmq` carries the marker.
+    """
     for item in items:
         if item.path.relative_to(TESTS).parts[0] in NEEDS_BROKER:
             item.add_marker("broker")

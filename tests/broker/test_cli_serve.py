@@ -196,3 +196,40 @@ async def test_a_closed_terminal_leaves_no_rabbitmq_behind(
     assert not node_lives(tmp_path)
     settings = read_settings(Settings, home=tmp_path / ".toolwire")
     assert settings.broker_url == ()
+
+
+BACKGROUND = '''
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from toolwire.services import Service, ToolContext
+
+@asynccontextmanager
+async def open_background() -> AsyncGenerator[asyncio.Event]:
+    asked = asyncio.Event()
+
+    async def break_when_asked() -> None:
+        await asked.wait()
+        raise RuntimeError("the background broke")
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(break_when_asked())
+        yield asked
+
+service = Service("server-1", lifespan=open_background)
+
+@service.tool(context=True)
+async def break_it(ctx: ToolContext[asyncio.Event]) -> None:
+    """Break what runs beside the tools."""
+    ctx.state.set()
+'''
+
+
+def test_a_replica_ends_when_what_its_lifespan_runs_beside_it_breaks(folder: Path) -> None:
+    """A group of tasks cancels the task that opened it: that one has to be there for as long as it serves."""
+    (folder / "app.py").write_text(BACKGROUND)
+    with running("serve", "app:service", folder=folder) as replica:
+        started(replica)
+        toolwire("call", "break_it", folder=folder)
+        assert replica.ended() == exits.BROKEN
+        assert "the background broke" in replica.text

@@ -252,6 +252,22 @@ async def test_a_queue_that_was_declared_otherwise_is_a_loud_error(
             await consumer.wait_ready(10)
 
 
+async def test_another_queue_stands_in_for_one_that_is_out_of_reach(
+    vhost_url: str, publisher: Publisher
+) -> None:
+    """What RabbitMQ answers then is "not found", here because of a binding that can never be."""
+    await publisher.wait_connected(10)
+    out_of_reach = Queue("out-of-reach", bindings=(topology.Binding("no.such.exchange", "key"),))
+    deliveries: asyncio.Queue[Delivery] = asyncio.Queue()
+    calls = Subscription(lambda: out_of_reach, 1, deliveries.put_nowait, instead=lambda: CALLS)
+    async with Consumer([vhost_url], name="test", subscriptions=[calls]) as consumer:
+        await consumer.wait_ready(10)
+        await publisher.publish(request(b"for the other one"), timeout=5)
+        delivery = await asyncio.wait_for(deliveries.get(), 5)
+        assert delivery.body == b"for the other one"
+        await delivery.ack()
+
+
 async def test_without_a_broker_it_is_away_and_after_the_end_closed() -> None:
     calls = Subscription(lambda: CALLS, 1, print)
     async with Consumer(["amqp://127.0.0.1:1/"], name="test", subscriptions=[calls]) as consumer:

@@ -20,13 +20,16 @@ NOBODY = "amqp://127.0.0.1:1/"
 ids = count()
 
 
-def request(body: bytes = b"{}", *, route: Route | None = None, mandatory: bool = True) -> Outgoing:
+def request(
+    body: bytes = b"{}", *, route: Route | None = None, mandatory: bool = True, insist: bool = True
+) -> Outgoing:
     return Outgoing(
         route=route or topology.request_route(SERVER, "math.add"),
         body=body,
         type="request",
         message_id=f"message-{next(ids)}",
         mandatory=mandatory,
+        insist=insist,
     )
 
 
@@ -82,7 +85,7 @@ async def test_an_event_that_nobody_watches_is_no_error(vhost_url: str) -> None:
         await publisher.publish(event, timeout=5)
 
 
-async def test_a_full_queue_refuses_after_about_a_second(vhost_url: str) -> None:
+async def test_a_full_queue_refuses_after_about_a_second_or_at_once(vhost_url: str) -> None:
     full = topology.Queue(
         name="full",
         bindings=(topology.Binding(topology.JUNK, "full"),),
@@ -94,6 +97,10 @@ async def test_a_full_queue_refuses_after_about_a_second(vhost_url: str) -> None
         with pytest.raises(Refused, match="full"):
             await publisher.publish(request(route=Route(topology.JUNK, "full")), timeout=10)
         assert 0.7 < time.monotonic() - began < 3
+        began = time.monotonic()
+        with pytest.raises(Refused, match="refused by the broker"):
+            await publisher.publish(request(route=Route(topology.JUNK, "full"), insist=False), timeout=10)
+        assert time.monotonic() - began < 0.7
 
 
 @pytest.mark.promise("P9")

@@ -16,6 +16,7 @@ from toolwire.client import (
     Done,
     Failed,
     Job,
+    JobHistory,
     JobList,
     JobSnapshot,
     Output,
@@ -23,9 +24,13 @@ from toolwire.client import (
     Progressed,
     ServerIdentity,
     Started,
+    SyncClient,
+    SyncJob,
+    declare,
+    declare_job,
 )
-from toolwire.services.context import JobContext
-from toolwire.services.service import Service
+from toolwire.contracts.tools import JobTool, Tool
+from toolwire.services import JobContext, Router, Service, ToolContext
 
 
 class Total(BaseModel):
@@ -68,6 +73,15 @@ async def right_calls(client: Client) -> None:
     )
 
 
+async def right_watches(client: Client) -> None:
+    async with client.watch("desk", tools=[count_up, "spell"], events=["done"]) as watching:
+        async for seen in watching:
+            assert_type(seen.result(count_up), list[str])
+            assert_type(seen.result(Total), Total)
+            assert_type(seen.result(TypeAdapter[str | None](str | None)), str | None)
+            assert_type(seen.result(), JsonValue)
+
+
 async def wrong_calls(client: Client) -> None:
     await client.call(batch_sum, numers=[1])  # type: ignore[call-overload]  # pyright says reportCallIssue
     await client.call(batch_sum, numbers="12")  # type: ignore[call-overload]  # pyright says reportArgumentType
@@ -97,6 +111,8 @@ async def right_jobs(client: Client) -> None:
     assert_type(await job.result(timeout=30), list[str])
     assert_type(await job.poll(), JobSnapshot)
     assert_type(await job.cancel(), JobSnapshot)
+    assert_type(await job.history(), JobHistory)
+    assert_type(await client.begin("count_up", {"seconds": 2}), Job[JsonValue] | JsonValue)
     assert_type(await client.submit("count_up", {"seconds": 2}), Job[JsonValue])
     assert_type(await client.submit("count_up", {"seconds": 2}, returns=list[str]), Job[list[str]])
     assert_type(client.job("job-1"), Job[JsonValue])
@@ -136,3 +152,131 @@ async def about_the_server(client: Client) -> None:
     assert_type(await client.server_identity(), ServerIdentity)
     assert_type(await client.options(server="server-2").list_tools(), Catalogue)
     assert_type(await client.list_jobs(limit=10), JobList)
+
+
+# --- contracts without code ---
+
+
+class AddIn(BaseModel):
+    a: int
+    b: int
+
+
+add = declare("add", args=AddIn, returns=Total)
+ping = declare("ping", returns=None)
+maybe = declare("maybe", args=AddIn, returns=TypeAdapter[int | None](int | None))
+build = declare_job("build", args=AddIn, returns=list[str])
+assert_type(add, Tool[[AddIn], Total])
+assert_type(ping, Tool[[], None])
+assert_type(maybe, Tool[[AddIn], int | None])
+assert_type(build, JobTool[[AddIn], list[str]])
+
+
+async def declared_calls(client: Client) -> None:
+    assert_type(await client.call(add, AddIn(a=1, b=2)), Total)
+    assert_type(await client.call(maybe, AddIn(a=1, b=2)), int | None)
+    assert_type(await client.submit(build, AddIn(a=1, b=2)), Job[list[str]])
+    await client.call(ping)
+    await client.call(add, Total(total=1))  # type: ignore[call-overload]  # pyright says reportArgumentType, reportCallIssue
+    await client.call(add, a=1, b=2)  # type: ignore[call-overload]  # pyright says reportCallIssue
+    await client.call(ping, AddIn(a=1, b=2))  # type: ignore[call-overload]  # pyright says reportCallIssue
+    await client.submit(add, AddIn(a=1, b=2))  # type: ignore[call-overload]  # pyright says reportArgumentType, reportCallIssue
+
+
+@service.implements(add, read_only=True)
+async def add_them(args: AddIn) -> Total:
+    return Total(total=args.a + args.b)
+
+
+@service.implements(maybe)
+def may_be(args: AddIn) -> int | None:
+    return args.a or None
+
+
+@service.implements(add, context=True)
+async def add_in_context(ctx: ToolContext[None], args: AddIn) -> Total:
+    return Total(total=args.a + args.b)
+
+
+@service.implements(build, max_attempts=3)
+async def build_it(ctx: JobContext[None], args: AddIn) -> list[str]:
+    return [str(args.a)]
+
+
+async def an_implementation_stays_a_function(ctx: JobContext[None]) -> None:
+    assert_type(await add_them(AddIn(a=1, b=2)), Total)
+    assert_type(may_be(AddIn(a=1, b=2)), int | None)
+    assert_type(await build_it(ctx, AddIn(a=1, b=2)), list[str])
+
+
+def two_numbers(a: int, b: int) -> Total:
+    return Total(total=a + b)
+
+
+async def another_result(args: AddIn) -> str:
+    return str(args.a)
+
+
+async def without_context(args: AddIn) -> list[str]:
+    return [str(args.a)]
+
+
+service.implements(add)(two_numbers)  # type: ignore[arg-type]  # pyright says reportArgumentType, reportCallIssue
+service.implements(add)(another_result)  # type: ignore[arg-type]  # pyright says reportArgumentType, reportCallIssue
+service.implements(build)(without_context)  # type: ignore[arg-type]  # pyright says reportArgumentType, reportCallIssue
+service.implements(add, max_attempts=3)  # type: ignore[call-overload]  # pyright says reportArgumentType
+service.implements(build, read_only=True)  # type: ignore[call-overload]  # pyright says reportArgumentType
+
+
+# --- routers ---
+
+
+class App:
+    """What tools share."""
+
+
+plain = Router(prefix="plain.")
+billing = Router[App](prefix="billing.")
+assert_type(plain, Router[None])
+assert_type(billing, Router[App])
+
+
+@billing.tool(context=True)
+async def invoice_total(ctx: ToolContext[App], number: str) -> float:
+    assert_type(ctx.state, App)
+    return len(number)
+
+
+async def tools_of_routers(client: Client) -> None:
+    assert_type(await client.call(invoice_total, number="1"), float)
+    await client.call(invoice_total, number=1)  # type: ignore[call-overload]  # pyright says reportArgumentType
+
+
+service.include(plain)
+service.include(billing)  # type: ignore[arg-type]  # pyright says reportArgumentType
+
+
+@billing.job()  # type: ignore[arg-type]  # pyright says reportArgumentType, reportCallIssue, reportUntypedFunctionDecorator
+async def of_another_state(ctx: JobContext[None]) -> None: ...
+
+
+# --- without an event loop ---
+
+
+def sync_calls(client: SyncClient) -> None:
+    assert_type(client.call(batch_sum, [1, 2]), Total)
+    assert_type(client.call(add, AddIn(a=1, b=2)), Total)
+    assert_type(client.options(timeout=5).call("spell", {"number": 3}), JsonValue)
+    assert_type(client.call("batch_sum", {"numbers": [1]}, returns=Total), Total)
+    job = client.submit(count_up, seconds=2)
+    assert_type(job, SyncJob[list[str]])
+    assert_type(job.result(timeout=30), list[str])
+    assert_type(job.poll(), JobSnapshot)
+    assert_type(client.job("job-1", returns=Total), SyncJob[Total])
+    for event in job.events():
+        if isinstance(event, Progressed):
+            assert_type(event.progress, Progress)
+    client.call(batch_sum, numers=[1])  # type: ignore[call-overload]  # pyright says reportCallIssue
+    client.call(spell, number=3, timeout=5)  # type: ignore[call-overload]  # pyright says reportCallIssue
+    client.submit(batch_sum, [1])  # type: ignore[call-overload]  # pyright says reportArgumentType, reportCallIssue
+    job.result(5)  # type: ignore[call-arg]  # pyright says reportCallIssue

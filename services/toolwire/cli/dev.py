@@ -2,47 +2,55 @@
 
 import shutil
 import signal
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pydantic import JsonValue
-
 from toolwire.broker.node import PrivateNode
 from toolwire.cli.dev_home import alone_in, forget_broker, prepare_home, write_settings
+from toolwire.cli.examples import command_line
 from toolwire.cli.loading import load_service
-from toolwire.cli.logs import Level, log_to_stderr
+from toolwire.cli.logs import Level, LogFormat, log_to_stderr
 from toolwire.cli.output import print_line, print_note
+from toolwire.cli.reloading import keep_reloading
 from toolwire.cli.stopping import ending_signals, interrupt, run_until_signal
 from toolwire.client.home import Home
 from toolwire.client.settings import DEFAULT_HOME, read_settings
 from toolwire.contracts.errors import ConfigurationError
 from toolwire.services import Service, ServiceSettings
-from toolwire.services.tools import ToolSpec
 
 BROKER_FOLDER = "broker"
-EXAMPLES: Mapping[str, str] = {"numbers": "'[1, 2, 3]'", "seconds": "5", "payload": '\'{"task": "demo"}\''}
-"""Values for the demo service's arguments."""
 
 
-def dev(target: str, *, broker: str | None, home: Path | None, level: Level) -> int:
+def dev(
+    target: str, *, broker: str | None, home: Path | None, level: Level, log_format: LogFormat, reload: bool
+) -> int:
     """Serve with everything that it takes. Raises like `serve`, and `NodeError`."""
-    log_to_stderr(level)
+    log_to_stderr(level, log_format)
     for number in ending_signals():
         signal.signal(number, interrupt)  # until the replica listens: no broker is to be left behind
-    service = load_service(target)
+    service = None if reload else load_service(target)
     place = Home(read_settings(ServiceSettings, home=home).home)
     with alone_in(place):
         forget_broker(place)
-        secret = prepare_home(place, service.server_id)
         with _broker(read_settings(ServiceSettings, home=place.path, broker_url=broker), place) as url:
-            write_settings(place, service.server_id, url)
             try:
+                if service is not None:
+                    return _serve(service, place, url, quiet=False)
                 settings = read_settings(ServiceSettings, home=place.path, broker_url=url)
-                return _serve(service, settings, secret)
+                given = {"target": target, "home": place.path, "url": url}
+                return keep_reloading("dev", {**given, "level": level, "log_format": log_format}, settings)
             finally:
                 forget_broker(place)
+
+
+def serve_developed(
+    target: str, *, home: str, url: str, level: Level, log_format: LogFormat, again: bool
+) -> int:
+    """Serve what was just written, on the broker that `dev` has started. `again`: not for the first time."""
+    log_to_stderr(level, log_format)
+    return _serve(load_service(target), Home(Path(home)), url, quiet=again)
 
 
 @contextmanager
@@ -75,18 +83,16 @@ def no_rabbitmq() -> str:
     )
 
 
-def _serve(service: Service[Any], settings: ServiceSettings, secret: str) -> int:
-    replica = service.running(settings)
+def _serve(service: Service[Any], place: Home, url: str, *, quiet: bool) -> int:
+    secret = prepare_home(place, service.server_id)
+    write_settings(place, service.server_id, url)
+    replica = service.running(read_settings(ServiceSettings, home=place.path, broker_url=url))
 
-    async def start() -> None:
-        await replica.__aenter__()
-        for line in what_to_try(service, settings.home, secret):
+    def tell() -> None:
+        for line in () if quiet else what_to_try(service, place.path, secret):
             print_line(line)
 
-    async def stop() -> None:
-        await replica.__aexit__(None, None, None)
-
-    return run_until_signal(start, stop, at_once=interrupt)
+    return run_until_signal(replica, on_ready=tell, at_once=interrupt)
 
 
 def what_to_try(service: Service[Any], home: Path, secret: str) -> Iterator[str]:
@@ -96,15 +102,8 @@ def what_to_try(service: Service[Any], home: Path, secret: str) -> Iterator[str]
     if home.absolute() != DEFAULT_HOME.absolute():
         yield f"    export TOOLWIRE_HOME={home.absolute()}"
     yield "    toolwire call server_identity"
-    yield "    toolwire call list_tools"
+    yield "    toolwire tools list"
     for spec in service.tools.values():
-        yield f"    toolwire {_example(spec)}"
+        yield f"    {command_line(spec.descriptor)}"
     yield f"    toolwire call server_identity --key {secret}    (signed with a shared secret instead)"
     yield "\nCtrl-C ends it.\n"
-
-
-def _example(spec: ToolSpec) -> str:
-    command = "call" if spec.kind == "tool" else "submit --wait"
-    properties: JsonValue = spec.descriptor.inputSchema.get("properties")
-    names = properties if isinstance(properties, dict) else {}
-    return " ".join([command, spec.name, *(f"{name}={EXAMPLES.get(name, '…')}" for name in names)])

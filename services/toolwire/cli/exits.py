@@ -1,7 +1,9 @@
 """The exit codes of `toolwire`, and which error leads to which.
 
 0    it went well; for `watch` and `submit --wait`: the job is done
-1    the service said no, or the job ended in an error or was cancelled: the error is signed by the service
+1    the service said no, or the job ended in an error or was cancelled: the error is signed by the service;
+     for `doctor`: there is an error among its findings (notes and warnings leave it 0);
+     for `health`: the replica takes no requests now
 2    the command line or the arguments cannot be what was meant; nothing was sent
 3    something is missing or wrong on this machine: settings, keys, the registry, RabbitMQ itself
 4    not delivered: no broker, no such server, no replica, a full queue; or no store
@@ -36,7 +38,8 @@ INTERRUPTED = 130
 
 HELP = (
     "Exit codes: 0 it went well · 1 the service said no, or the job failed · 2 wrong usage · 3 settings, "
-    "keys or RabbitMQ are missing · 4 not delivered · 5 no answer in time · 130 interrupted."
+    "keys or RabbitMQ are missing or wrong · 4 not delivered: no broker, no server, no replica · 5 no answer "
+    "in time · 130 interrupted."
 )
 
 _CODES: Mapping[type[Exception], int] = {

@@ -1,10 +1,22 @@
 """An error in words for people, and as a document for programs."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from toolwire.contracts.errors import Code, JobFailed, RemoteError, ResultMismatch, WireError
+from toolwire.contracts.errors import (
+    AnswerNotVerified,
+    Code,
+    DeadlineExceeded,
+    JobCancelled,
+    JobFailed,
+    JobNotOver,
+    NotAJob,
+    RemoteError,
+    ResultMismatch,
+    WireError,
+)
 
 ADVICE: Mapping[Code, str] = {
     Code.FORBIDDEN: "Name the client that owns the key: --client, or --key for another key.",
@@ -14,10 +26,12 @@ ADVICE: Mapping[Code, str] = {
     Code.UNAVAILABLE: "Try again in a moment; the service's log says what it misses.",
     Code.REQUEST_ID_CONFLICT: "Take another --request-id: this one stands for another request.",
     Code.TTL_TOO_LONG: "Ask for less time: --timeout for a call, --deadline for a job.",
-    Code.TOOL_NOT_AVAILABLE: "See what this client may use: toolwire call list_tools",
+    Code.TOOL_NOT_AVAILABLE: "See what this client may use: toolwire tools list",
     Code.INVALID_ARGS: "Values are read as JSON: numbers='[1, 2]' is a list, name='\"7\"' a text.",
     Code.INTERNAL: "The service's log has the details under that error id.",
-    Code.JOB_NOT_FOUND: "See this client's jobs: toolwire call list_jobs",
+    Code.JOB_NOT_FOUND: "See this client's jobs: toolwire jobs list",
+    Code.INTERRUPTED: "It may have run in part: look before you submit it again.",
+    Code.DEADLINE_EXCEEDED: "Give it more time: --timeout for a call, --deadline for a job.",
 }
 """What to do, where the message alone does not say it."""
 
@@ -31,12 +45,38 @@ class Explained:
 
 
 def explain(error: Exception) -> Explained:
-    """What happened, where, and what to do."""
+    """What happened, where, and what to do. An exception's notes are hints."""
+    told = _told(error)
+    hints = [*_commands(error), *getattr(error, "__notes__", ())]
+    if not hints:
+        return told
+    return Explained((*told.lines, *hints), {**told.document, "hints": hints})
+
+
+def _commands(error: Exception) -> Iterator[str]:
+    """What to type next, where the error says it in the words of the library."""
+    match error:
+        case NotAJob():
+            yield f"Its result is {json.dumps(error.result, ensure_ascii=False)}"
+            yield f"The command for it: toolwire call {error.tool}"
+        case JobFailed() | JobCancelled():
+            yield f"What became of it: toolwire jobs show {error.job_id}"
+        case JobNotOver() | AnswerNotVerified():
+            pass
+        case DeadlineExceeded(request_id=str(request_id)):
+            yield f"The same command with --request-id {request_id} asks for the same again."
+        case _:
+            pass
+
+
+def _told(error: Exception) -> Explained:
     wire = error.error if isinstance(error, RemoteError | JobFailed) else None
     if wire is None:
         document: dict[str, Any] = {"type": type(error).__name__, "message": str(error)}
         if isinstance(error, ResultMismatch):
             document["fields"] = [field.model_dump() for field in error.fields]
+        if isinstance(error, NotAJob):
+            document["result"] = error.result
         return Explained((str(error),), document)
     told = wire.model_dump(mode="json", exclude_none=True)
     if isinstance(error, JobFailed):
@@ -47,12 +87,15 @@ def explain(error: Exception) -> Explained:
     return Explained(_lines(wire), {"type": type(error).__name__, **told})
 
 
+def remedies(error: WireError) -> list[str]:
+    """What to do about a signed error, where its message does not say it."""
+    return [ADVICE[error.code]] if error.code in ADVICE else []
+
+
 def _lines(error: WireError) -> tuple[str, ...]:
     lines = [f"{error.code}: {error.message}"]
     lines += [f"  {field.path or '(the arguments)'}: {field.message}" for field in error.fields or ()]
     if error.reason is not None:
         lines.append(f"  reason: {error.reason}")
     lines += [f"  {name}: {value}" for name, value in (error.data or {}).items()]
-    if error.code in ADVICE:
-        lines.append(ADVICE[error.code])
-    return tuple(lines)
+    return (*lines, *remedies(error))

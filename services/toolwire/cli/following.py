@@ -1,13 +1,14 @@
 """A job's events, shown as they come: as JSON lines, as lines of text, or as a live bar on a terminal."""
 
 import asyncio
+import logging
 from collections.abc import Generator
 from contextlib import AbstractContextManager, aclosing, contextmanager, nullcontext
 from typing import Protocol, TextIO
 
 from pydantic import JsonValue
 
-from toolwire.cli.output import plain, print_json, printable
+from toolwire.cli.output import plain, print_json, print_note, printable
 from toolwire.client.jobs import Job
 from toolwire.contracts.errors import JobNotOver
 from toolwire.contracts.events import (
@@ -22,6 +23,7 @@ from toolwire.contracts.events import (
     Retrying,
     Started,
 )
+from toolwire.contracts.jobs import Status
 from toolwire.contracts.snapshots import JobSnapshot, Progress
 
 NAMES: dict[type[JobEvent], str] = {
@@ -38,6 +40,10 @@ NAMES: dict[type[JobEvent], str] = {
 """The events as the protocol calls them; `current` is how the job stands when one begins to look."""
 
 
+LOOK_EVERY_S = 1.0
+"""How often a job is asked for that somebody else has submitted: its events go there."""
+
+
 class Show(Protocol):
     """Shows one event."""
 
@@ -47,13 +53,15 @@ class Show(Protocol):
 View = AbstractContextManager[Show]
 
 
-async def follow(job: Job[JsonValue], view: View, *, timeout: float | None = None) -> JobSnapshot:
+async def follow(
+    job: Job[JsonValue], view: View, *, timeout: float | None = None, look_every: float | None = None
+) -> JobSnapshot:
     """Show a job's events until it is over, and return how it ended.
 
     Raises like `Job.events`, and `JobNotOver` after `timeout` seconds.
     """
     try:
-        async with asyncio.timeout(timeout), aclosing(job.events()) as events:
+        async with asyncio.timeout(timeout), aclosing(job.events(look_every=look_every)) as events:
             with view as show:
                 async for event in events:
                     show(event)
@@ -62,6 +70,39 @@ async def follow(job: Job[JsonValue], view: View, *, timeout: float | None = Non
     except TimeoutError:
         pass
     raise JobNotOver(job.id, job.request_id)
+
+
+@contextmanager
+def notices(*, quiet: bool = False) -> Generator[None]:
+    """Say on stderr, as long as the block lasts, when the broker is away and when it is back."""
+    broker = logging.getLogger("toolwire.broker")
+    teller, level = _Teller(), broker.level
+    if not quiet:
+        broker.setLevel(logging.INFO)
+        broker.addHandler(teller)
+    try:
+        yield
+    finally:
+        broker.removeHandler(teller)
+        broker.setLevel(level)
+
+
+class _Teller(logging.Handler):
+    """Two connections log, often, what is one outage to the reader: its beginning and its end are told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._away = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        away = record.levelno >= logging.WARNING
+        if away == self._away:
+            return
+        self._away = away
+        if away:
+            print_note(f"the broker is away, the job goes on: {record.getMessage()}")
+        else:
+            print_note("the broker is back")
 
 
 def json_lines() -> View:
@@ -91,17 +132,23 @@ def describe(event: JobEvent) -> str:
     """An event for people."""
     match event:
         case Current(snapshot):
-            return f"now {snapshot.status}{_how_far(snapshot.progress)}"
+            return f"now {snapshot.status}{_attempt(snapshot)}{_how_far(snapshot.progress)}"
         case Started(snapshot):
             return f"started, attempt {snapshot.attempt}"
-        case Progressed():
-            return f"progress{_how_far(event.progress)}"
+        case Progressed(snapshot):
+            return f"progress{_attempt(snapshot)}{_how_far(event.progress)}"
         case Retrying(snapshot):
-            return f"retrying: attempt {snapshot.attempt} did not end the job"
+            why = f"toolwire jobs show {snapshot.job_id}"
+            return f"retrying: attempt {snapshot.attempt} did not end the job, its history says why: {why}"
         case Output(output=output):
             return f"output {printable(str(output))}"
         case _:
             return NAMES[type(event)]
+
+
+def _attempt(snapshot: JobSnapshot) -> str:
+    """Which attempt, from the second on."""
+    return f" (attempt {snapshot.attempt})" if snapshot.attempt > 1 else ""
 
 
 def _how_far(progress: Progress | None) -> str:
@@ -124,13 +171,25 @@ def _live(stream: TextIO) -> Generator[Show]:
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=1.0)
 
+        stood: tuple[Status, int] | None = None
+
         def show(event: JobEvent) -> None:
-            progress = event.snapshot.progress
-            if progress is not None:
-                bar.update(task, completed=progress.fraction, description=printable(progress.message))
-            elif isinstance(event, Started):
-                bar.update(task, completed=0.0, description="")
-            if not isinstance(event, Progressed):
-                console.print(Text(describe(event)))
+            nonlocal stood
+            fraction, told = _bar(event)
+            bar.update(task, completed=fraction, description=told)
+            before, stood = stood, (event.snapshot.status, event.snapshot.attempt)
+            if not isinstance(event, Progressed) and not (isinstance(event, Current) and stood == before):
+                console.print(Text(describe(event)), soft_wrap=True)
 
         yield show
+
+
+def _bar(event: JobEvent) -> tuple[float, str]:
+    """How far the bar is, and what stands beside it."""
+    snapshot = event.snapshot
+    if isinstance(event, Done):
+        return 1.0, ""
+    if snapshot.status is Status.ACCEPTED:  # its progress, if any, is that of the last attempt
+        return 0.0, "waits for a replica" if snapshot.attempt == 0 else "waits to run again"
+    progress = snapshot.progress or Progress(fraction=0.0)
+    return progress.fraction, f"{_attempt(snapshot)} {printable(progress.message)}".strip()

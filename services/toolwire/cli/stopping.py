@@ -6,41 +6,51 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Generator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from types import FrameType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from toolwire.cli import exits
 
 log = logging.getLogger("toolwire.cli")
 
-Work = Callable[[], Coroutine[Any, Any, None]]
 
+def run_until_signal(
+    work: AbstractAsyncContextManager[object],
+    *,
+    on_ready: Callable[[], None] = lambda: None,
+    at_once: Callable[[], object],
+) -> int:
+    """Enter `work`, call `on_ready`, wait for SIGINT, SIGTERM or SIGHUP, leave it. A second one: `at_once`.
 
-def run_until_signal(start: Work, stop: Work, *, at_once: Callable[[], object]) -> int:
-    """Await `start`, wait for SIGINT, SIGTERM or SIGHUP, await `stop`. A second signal calls `at_once`.
-
-    The first signal cancels a `start` that has not returned, so that one which hangs can be stopped too.
+    The first signal cancels an entering that has not returned, so that one which hangs can be stopped too.
     """
     with suppress(asyncio.CancelledError):
-        asyncio.run(_until_signal(start, stop, at_once))
+        asyncio.run(_until_signal(work, on_ready, at_once))
     return exits.OK
 
 
-async def _until_signal(start: Work, stop: Work, at_once: Callable[[], object]) -> None:
-    starting = asyncio.ensure_future(start())
+async def _until_signal(
+    work: AbstractAsyncContextManager[object], on_ready: Callable[[], None], at_once: Callable[[], object]
+) -> None:
+    # Entered and left by one task: what a lifespan opens, such as a group of tasks, may ask for that.
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - this is a coroutine
+    entering = True
     asked = asyncio.Event()
 
     def first() -> None:
         log.info("stopping; a second signal ends this at once")
         asked.set()
-        starting.cancel()
+        if entering:
+            task.cancel()
 
     with _signals(first, at_once):
-        await starting
-        await asked.wait()
-        await stop()
+        async with work:
+            entering = False
+            on_ready()
+            await asked.wait()
 
 
 @contextmanager

@@ -16,10 +16,15 @@ from toolwire.cli.logs import Level, OneLine, log_to_stderr
 from toolwire.cli.running import exit_code_of
 from toolwire.contracts.errors import ConfigurationError
 
+COMMANDS = [
+    *("dev", "serve", "call", "submit", "poll", "watch", "cancel", "doctor"),
+    *("jobs list", "jobs show", "tools list", "tools describe"),
+]
 
-@pytest.mark.parametrize("command", ["dev", "serve", "call", "submit", "poll", "watch"])
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_the_exit_codes(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert exit_code_of(app, [command, "--help"]) == exits.OK
+    assert exit_code_of(app, [*command.split(), "--help"]) == exits.OK
     assert "Exit codes: 0 it went well" in capsys.readouterr().out
 
 

@@ -11,7 +11,7 @@ import pytest
 from toolwire.broker.node import PrivateNode
 from toolwire.cli import dev
 from toolwire.cli.dev_home import CLIENT_ID, alone_in, forget_broker, prepare_home, write_settings
-from toolwire.cli.logs import Level
+from toolwire.cli.logs import Level, LogFormat
 from toolwire.client.home import Home
 from toolwire.client.settings import Settings, read_settings
 from toolwire.contracts.errors import ConfigurationError
@@ -67,12 +67,24 @@ def test_what_a_person_wrote_stays(home: Home) -> None:
     assert text.startswith('# mine\nbroker_url = "amqp://elsewhere/"  # of the team\nlease_s = 9\n')
 
 
+def develop(home: Home, broker: str | None) -> int:
+    """`toolwire dev` with the demo service."""
+    return dev.dev(
+        "toolwire.services.demo:service",
+        broker=broker,
+        home=home.path,
+        level=Level.ERROR,
+        log_format=LogFormat.TEXT,
+        reload=False,
+    )
+
+
 def test_without_rabbitmq_the_text_has_the_command(monkeypatch: pytest.MonkeyPatch, home: Home) -> None:
     monkeypatch.setattr(PrivateNode, "installed", staticmethod(lambda: None))
     with pytest.raises(
         ConfigurationError, match=r"toolwire dev --broker amqp://guest:guest@127\.0\.0\.1:5672/"
     ):
-        dev.dev("toolwire.services.demo:service", broker=None, home=home.path, level=Level.ERROR)
+        develop(home, None)
 
 
 @pytest.mark.parametrize("broker", [None, "amqp://127.0.0.1:2/"])
@@ -82,7 +94,7 @@ def test_a_second_dev_in_a_folder_leaves_the_first_ones_settings(home: Home, bro
         write_settings(home, "server-1", URL)
         before = home.settings_file.read_bytes(), home.registry_file.read_bytes()
         with pytest.raises(ConfigurationError, match="`toolwire dev` is already running in this folder; "):
-            dev.dev("toolwire.services.demo:service", broker=broker, home=home.path, level=Level.ERROR)
+            develop(home, broker)
         assert (home.settings_file.read_bytes(), home.registry_file.read_bytes()) == before
     with alone_in(home):
         """It is free again."""

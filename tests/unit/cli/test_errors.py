@@ -82,6 +82,35 @@ def test_a_failed_job_is_named() -> None:
     assert (explained.document["type"], explained.document["job_id"]) == ("JobFailed", "job-1")
 
 
+@pytest.mark.parametrize(
+    ("error", "hint"),
+    [
+        (errors.JobCancelled("job-1"), "What became of it: toolwire jobs show job-1"),
+        (JobFailed("job-1", BAD), "What became of it: toolwire jobs show job-1"),
+        (errors.NotAccepted("r-1"), "The same command with --request-id r-1 asks for the same again."),
+        (errors.DeadlineExceeded("r-1"), "The same command with --request-id r-1 asks for the same again."),
+        (errors.NotAJob("add", {"total": 3}), "The command for it: toolwire call add"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_to_type_next_is_told(error: Exception, hint: str) -> None:
+    explained = explain(error)
+    assert explained.lines[-1] == explained.document["hints"][-1] == hint
+
+
+def test_a_result_that_nobody_asked_to_be_lost_is_shown() -> None:
+    explained = explain(errors.NotAJob("add", {"total": 3}))
+    assert 'Its result is {"total": 3}' in explained.lines
+    assert explained.document["result"] == {"total": 3}
+
+
+def test_a_note_is_a_hint() -> None:
+    error = errors.UsageError("no")
+    error.add_note("Did you mean yes?")
+    assert explain(error).lines == ("no", "Did you mean yes?")
+    assert explain(error).document["hints"] == ["Did you mean yes?"]
+
+
 def test_a_local_error_is_its_text() -> None:
     explained = explain(errors.NoReplica("server-1"))
     assert explained.lines == (str(errors.NoReplica("server-1")),)

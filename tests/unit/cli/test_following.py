@@ -48,13 +48,16 @@ def snapshot(status: Status = Status.RUNNING, progress: Progress | None = None) 
 
 
 SHOWN: list[tuple[JobEvent, str]] = [
-    (Current(snapshot()), "now running"),
-    (Current(snapshot(progress=HALF)), "now running 50% half� way"),
+    (Current(snapshot()), "now running (attempt 2)"),
+    (Current(snapshot(progress=HALF)), "now running (attempt 2) 50% half� way"),
     (Accepted(snapshot(Status.ACCEPTED)), "accepted"),
     (Started(snapshot()), "started, attempt 2"),
-    (Progressed(snapshot(progress=HALF)), "progress 50% half� way"),
-    (Progressed(snapshot(progress=Progress(fraction=1.0))), "progress 100%"),
-    (Retrying(snapshot(Status.ACCEPTED)), "retrying: attempt 2 did not end the job"),
+    (Progressed(snapshot(progress=HALF)), "progress (attempt 2) 50% half� way"),
+    (Progressed(snapshot(progress=Progress(fraction=1.0))), "progress (attempt 2) 100%"),
+    (
+        Retrying(snapshot(Status.ACCEPTED)),
+        "retrying: attempt 2 did not end the job, its history says why: toolwire jobs show job-1",
+    ),
     (Output(snapshot(), "text"), "output text"),
     (Done(snapshot(Status.DONE)), "done"),
     (Failed(snapshot(Status.ERROR)), "error"),
@@ -94,10 +97,27 @@ class Terminal(io.StringIO):
 
 
 def test_a_terminal_gets_a_bar_and_the_other_events_above_it() -> None:
+    shown = on_terminal(*(event for event, _ in SHOWN), Progressed(snapshot(progress=HALF)))
+    assert "started, attempt 2" in shown
+    assert "50%" in shown
+    assert "\x07" not in shown
+
+
+def test_the_bar_of_a_job_that_waits_again_says_so_and_is_empty() -> None:
+    shown = on_terminal(Retrying(snapshot(Status.ACCEPTED, progress=HALF)))
+    assert "waits to run again" in shown
+    assert "50%" not in shown
+
+
+def test_a_job_that_is_looked_at_again_and_again_makes_one_line() -> None:
+    shown = on_terminal(*(Current(snapshot(progress=HALF)) for _ in range(3)))
+    assert shown.count("now running") == 1
+
+
+def on_terminal(*events: JobEvent) -> str:
+    """What a terminal is sent for these events."""
     terminal = Terminal()
     with words(terminal) as show:
-        for event, _ in SHOWN:
+        for event in events:
             show(event)
-    assert "started, attempt 2" in terminal.getvalue()
-    assert "50%" in terminal.getvalue()
-    assert "\x07" not in terminal.getvalue()
+    return terminal.getvalue()

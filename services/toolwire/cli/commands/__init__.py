@@ -10,7 +10,7 @@ import typer
 from typer import Option
 
 from toolwire.cli import exits
-from toolwire.cli.commands import asking, serving
+from toolwire.cli.commands import aside, asking, doctor, health, jobs, keys, new, serving, stubs, tools
 
 app = typer.Typer(
     name="toolwire",
@@ -37,11 +37,22 @@ def toolwire(
 
 
 for command in (
+    new.new,
     serving.dev,
     serving.serve,
     asking.call,
     asking.submit,
     asking.poll,
     asking.watch,
+    jobs.cancel,
+    stubs.stubs,
+    doctor.doctor,
+    health.health,
 ):
     app.command(epilog=exits.HELP)(command)
+
+app.add_typer(jobs.app, name="jobs")
+app.add_typer(tools.app, name="tools")
+app.add_typer(keys.app, name="keys")
+app.add_typer(aside.dead, name="dead")
+app.add_typer(aside.junk, name="junk")

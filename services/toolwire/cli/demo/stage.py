@@ -60,7 +60,7 @@ class Stage:
     def runs(self, job_id: str) -> tuple[ReplicaProcess, ReplicaProcess]:
         """The replica that runs a job, and the other one: its log says so."""
         one, other = self.replicas
-        return (one, other) if one.lines(f"({job_id}) runs") else (other, one)
+        return (one, other) if one.lines(f"(job {job_id}) runs") else (other, one)
 
     async def answering(self, question: Awaitable[T]) -> tuple[T, ReplicaProcess]:
         """The answer to the only question that is asked now, and the replica that gave it: its log grew."""

@@ -106,7 +106,8 @@ async def replayed_message(stage: Stage, client: Client) -> None:
     jobs = (await client.list_jobs()).jobs
     check([each.job_id for each in jobs] == [first.job_id], "there is one job")
     check(
-        jobs[0].attempt == 1 and len(stage.log_lines(f"({first.job_id}) runs")) == 1, "it ran once, attempt 1"
+        jobs[0].attempt == 1 and len(stage.log_lines(f"(job {first.job_id}) runs")) == 1,
+        "it ran once, attempt 1",
     )
 
 
