@@ -27,6 +27,7 @@ TARGETS = {
     "demo": "show the whole system at work, on a broker that it finds or starts",
     "test": "run every test, on a broker that it finds or starts",
     "unit": "run the tests that need no broker",
+    "containers": "test the image and docker-compose.yml, with a cluster; minutes, and a Docker engine",
     "lint": "check style, types and layers",
     "types": "check types alone",
     "help": "show this",
@@ -49,14 +50,16 @@ def main() -> int:
         return test()
     if target == "unit":
         return become("pytest", *WITHOUT_BROKER, *sys.argv[2:])
+    if target == "containers":
+        return become("pytest", "tests/containers", *sys.argv[2:])
     return check(TYPES if target == "types" else LINT)
 
 
 def show_targets(*, asked: bool) -> int:
     print("python3 bootstrap.py TARGET, or make TARGET:")
     for name, description in TARGETS.items():
-        print(f"  {name:6} {description}")
-    print("What follows `test` and `unit` goes to pytest: python3 bootstrap.py unit -k sealing")
+        print(f"  {name:10} {description}")
+    print("What follows a target of tests goes to pytest: python3 bootstrap.py unit -k sealing")
     return 0 if asked else 2
 
 
