@@ -32,6 +32,7 @@ TARGETS = {
     "types": "check types alone",
     "help": "show this",
 }
+AT_ONCE = ("--numprocesses", "2", "--dist", "loadscope")  # they mostly wait; each has its own broker
 WITHOUT_BROKER = ("tests/unit", "tests/conformance", "-m", "not broker")
 TYPES = (("mypy",), ("pyright",))
 LINT = (("ruff", "check"), ("ruff", "format", "--check"), *TYPES, ("lint-imports",))
@@ -75,7 +76,7 @@ def test() -> int:
     kind = find_broker("tests") or install_rabbitmq()
     if kind:
         os.environ["TOOLWIRE_TEST_BROKER"] = kind
-        return become("pytest", *sys.argv[2:])
+        return become("pytest", *AT_ONCE, *sys.argv[2:])
     subprocess.call([tool("pytest"), *WITHOUT_BROKER])
     say("FAILED: only the unit tests ran, because there is no broker; what to do is said above")
     return MISSING

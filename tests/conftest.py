@@ -20,7 +20,7 @@ NEEDS_BROKER = ("broker", "adversity", "tutorial", "examples")
 SETTLE_WITHIN = 1.0  # seconds that a task which is ending already may take to end
 
 TESTS = Path(__file__).parent
-BROKER = pytest.StashKey["Broker"]()
+BROKERS = pytest.StashKey[set[str]]()
 
 
 # --- which tests need a broker ---
@@ -39,9 +39,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say which broker the tests ran on."""
-    broker = config.stash.get(BROKER, None)
-    if broker is not None:
+    told: set[str] = config.stash.setdefault(BROKERS, set())
+    for broker in sorted(told):
         terminalreporter.write_line(f"broker: {broker}")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what a process of pytest-xdist ran its part of the tests on."""
+    told = getattr(node, "workeroutput", {}).get("broker")
+    if told is not None:
+        node.config.stash.setdefault(BROKERS, set()).add(told)
 
 
 # --- the broker ---
@@ -49,14 +57,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 @pytest.fixture(scope="session")
 def broker(pytestconfig: pytest.Config) -> Iterator[Broker]:
-    """Run one broker for the whole run. Without one every test that needs it fails; none is skipped."""
+    """Run one broker for the whole run, or for each process of pytest-xdist.
+
+    Without one every test that needs it fails; none is skipped.
+    """
     # Imported here: `make unit` needs no broker, and starts sooner without what finds one.
     from toolwire.testing.brokers import running_broker
     from toolwire.testing.find_broker import FOR_TESTS, find_broker
 
     kind: Kind = find_broker(FOR_TESTS)
     with running_broker(kind) as running:
-        pytestconfig.stash[BROKER] = running
+        pytestconfig.stash[BROKERS] = {str(running)}
+        getattr(pytestconfig, "workeroutput", {})["broker"] = str(running)
         yield running
 
 

@@ -7,11 +7,29 @@ from functools import cache
 from typing import Any
 
 import pytest
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace import TracerProvider as SdkTracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import NoOpTracer, Span, Tracer, TracerProvider, set_tracer_provider
+
+
+class Breaking(SpanProcessor):
+    """Breaks over each span that opens or closes, where it is told to."""
+
+    def __init__(self) -> None:
+        self.over: str | None = None
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        self._break("opening")
+
+    def on_end(self, span: ReadableSpan) -> None:
+        self._break("closing")
+
+    def _break(self, over: str) -> None:
+        if self.over == over:
+            raise RuntimeError(f"{over} a span breaks")
 
 
 class _Switched(TracerProvider, Tracer):
@@ -20,7 +38,9 @@ class _Switched(TracerProvider, Tracer):
     def __init__(self) -> None:
         self.exporter = InMemorySpanExporter()
         self.on = False
+        self.breaking = Breaking()
         sdk = SdkTracerProvider()
+        sdk.add_span_processor(self.breaking)
         sdk.add_span_processor(SimpleSpanProcessor(self.exporter))
         self._recording = sdk.get_tracer("tests")
         self._silent = NoOpTracer()
@@ -49,8 +69,9 @@ def _provider() -> _Switched:
 class Spans:
     """What was recorded in this test so far."""
 
-    def __init__(self, exporter: InMemorySpanExporter) -> None:
+    def __init__(self, exporter: InMemorySpanExporter, breaking: Breaking) -> None:
         self._exporter = exporter
+        self.breaking = breaking
 
     def all(self, name: str) -> list[ReadableSpan]:
         """The spans of that name that have ended, oldest first."""
@@ -68,8 +89,9 @@ def spans() -> Iterator[Spans]:
     provider = _provider()
     provider.exporter.clear()
     provider.on = True
-    yield Spans(provider.exporter)
+    yield Spans(provider.exporter, provider.breaking)
     provider.on = False
+    provider.breaking.over = None
 
 
 def ids(span: ReadableSpan) -> tuple[int, int]:

@@ -1,6 +1,5 @@
 """What a replica says of itself while its broker is away."""
 
-import asyncio
 import logging
 
 import pytest
@@ -8,15 +7,8 @@ import pytest
 from tests.adversity.tcp_proxy import TcpProxy
 from tests.served import add
 from tests.stage import PATIENCE_S, Stage
-from tests.unit.telemetry.looking import figures, page
-from tests.waiting import wait_until
-from toolwire.services import Replica
-
-
-async def ready_again(replica: Replica) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while (await page(replica, "/readyz")).status != 200:
-            pass
+from tests.unit.telemetry.looking import figures, is_ready, page
+from tests.waiting import wait_until, wait_until_told
 
 
 @pytest.mark.promise("P7")
@@ -40,7 +32,7 @@ async def test_a_replica_without_its_broker_is_alive_and_not_ready(
         assert (await page(replica, "/healthz")).status == 200
         assert "toolwire_ready" not in await figures(replica), "it is 0"
         proxy.accept()
-        await ready_again(replica)
+        await wait_until_told(lambda: is_ready(replica), PATIENCE_S, "it is connected again")
         assert (await client.call(add, [1])).total == 1
         counted = await figures(replica)
     assert counted['toolwire_reconnects_total{link="publish"}'] == 1

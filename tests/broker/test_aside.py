@@ -5,7 +5,7 @@ import io
 import json
 import stat
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, redirect_stderr, redirect_stdout
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 from tests.command_line import Ended
 from tests.served import SERVER
 from tests.stage import CLIENTS, PATIENCE_S, Stage
-from toolwire.broker.browse import looking_into
+from toolwire.broker.browse import Look, looking_into
 from toolwire.broker.consume import Consumer, Delivery, Subscription
 from toolwire.broker.publish import Outgoing, Publisher
 from toolwire.broker.topology import (
@@ -26,6 +26,11 @@ from toolwire.broker.topology import (
     request_route,
 )
 from toolwire.cli import exits
+from toolwire.cli.aside.audit import record
+from toolwire.cli.aside.plan import Wish
+from toolwire.cli.aside.purging import Purge
+from toolwire.cli.aside.replaying import Replay
+from toolwire.cli.asking import Asking
 from toolwire.cli.commands import app
 from toolwire.cli.dev_home import write_settings
 from toolwire.cli.running import exit_code_of
@@ -309,6 +314,48 @@ async def test_a_replayed_job_counts_as_soon_as_it_is_accepted(stage: Stage) -> 
             job = client.job(good["lines"][0]["job_id"])
             await job.result(timeout=PATIENCE_S)
     assert await names("dead") == [first]
+
+
+def held(stage: Stage) -> AbstractAsyncContextManager[Look]:
+    """Somebody else looks into the dead letters."""
+    queue = dead_queue(SERVER).name
+    return looking_into(queue, [stage.url], name="test", most=9, most_bytes=1_000_000, timeout=5)
+
+
+async def test_while_somebody_else_looks_nothing_is_said_to_be_empty_or_gone(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await put(stage, dead_route(SERVER), line(stage.home.client_signer(AUTHOR), "book", item="tea"))
+    (name,) = await names("dead")
+    asking, wish = Asking(home=stage.home.path, json=True), Wish(all=True, yes=True)
+    works = Replay("dead", asking, wish), Purge("dead", asking, wish)
+    for work in works:
+        await work.look()
+    async with held(stage):
+        listed = await cli("dead", "list")
+        assert "empty, or somebody is looking at it just now" in listed.err
+        assert "somebody is looking" in (await cli("dead", "replay", name, "--yes")).err
+        for work in works:
+            capsys.readouterr()
+            assert work.agreed()
+            assert await work.carry_out() == exits.FAILED
+            told = json.loads(capsys.readouterr().out)
+            assert (told["name"], told["removed"]) == (name, False)
+            assert told["note"] == "not there now: taken out, or somebody is looking at it"
+    assert await names("dead") == [name]
+
+
+async def test_what_somebody_replays_while_a_person_is_asked_is_not_sent(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await put(stage, dead_route(SERVER), line(stage.home.client_signer(AUTHOR), "book", item="tea"))
+    work = Replay("dead", Asking(home=stage.home.path), Wish(all=True, yes=True))
+    await work.look()
+    (errand,) = work.errands
+    told = {"line": errand.line.digest, "request_id": errand.request_id, "client_id": AUTHOR}
+    record(stage.home, "begun", told)
+    assert await work.carry_out() == exits.FAILED
+    assert "refused: somebody has replayed it in the meantime: look again" in capsys.readouterr().out
 
 
 async def test_where_no_service_ever_was_that_is_told(stage: Stage) -> None:

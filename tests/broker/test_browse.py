@@ -7,6 +7,7 @@ from itertools import count
 
 import pytest
 
+from toolwire.broker import browse
 from toolwire.broker.browse import Look, looking_into
 from toolwire.broker.errors import Away, NoQueue
 from toolwire.broker.publish import Outgoing, Publisher
@@ -112,6 +113,15 @@ async def test_a_look_that_is_broken_off_loses_nothing(vhost_url: str) -> None:
 async def test_a_queue_that_is_not_there_is_told(vhost_url: str) -> None:
     with pytest.raises(NoQueue, match=r"there is no queue tw\.dead\.server-1"):
         await bodies(vhost_url, KINDS["quorum"][0])
+
+
+async def test_a_broker_that_is_slow_to_give_is_told(vhost_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue, route = KINDS["quorum"]
+    async with publishing(vhost_url, queue) as publisher:
+        await put(publisher, route, b"one")
+        monkeypatch.setattr(browse, "_ANSWER_SECONDS", 1e-9)
+        with pytest.raises(Away, match=r"the broker gave no answer within 1e-09 s\. .*[Tt]ry again"):
+            await bodies(vhost_url, queue)
 
 
 async def test_a_broker_that_is_not_there_is_told() -> None:

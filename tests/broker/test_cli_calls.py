@@ -1,6 +1,7 @@
 """`toolwire call, submit, poll, watch` against a replica that `toolwire serve` runs."""
 
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Generator
@@ -143,3 +144,17 @@ def test_each_way_not_to_be_delivered_is_told(folder: Path, replica: Running) ->
     assert replica.ended() == exits.OK
     alone = toolwire("call", "batch_sum", "numbers=[1]", "--json", folder=folder)
     assert (alone.code, alone.json()["error"]["type"]) == (exits.UNDELIVERED, "NoReplica")
+
+
+@pytest.mark.usefixtures("replica")
+@pytest.mark.parametrize("words", [("call",), ("submit", "--wait")], ids=" ".join)
+def test_who_stops_waiting_is_told_that_the_job_goes_on(folder: Path, words: tuple[str, ...]) -> None:
+    with running(*words, "start_long_task", "seconds=20", "--client", CLIENT_ID, folder=folder) as waiting:
+        waiting.wait_for("progress")
+        waiting.signal(signal.SIGINT)
+        assert waiting.ended() == exits.INTERRUPTED
+    (job,) = re.findall(r"job (\S+) goes on", waiting.text)
+    assert f"toolwire watch {job} --client {CLIENT_ID}\n" in waiting.text
+    assert f"toolwire cancel {job} --client {CLIENT_ID}\n" in waiting.text
+    assert "Traceback" not in waiting.text
+    assert toolwire("cancel", job, folder=folder).code == exits.OK

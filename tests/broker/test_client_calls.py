@@ -165,7 +165,7 @@ async def test_nothing_is_asked_of_a_server_whose_answer_could_not_be_verified(
     stranger = new_home(tmp_path / "elsewhere")
     add_server(stranger, "stranger")
     async with Responder(vhost_url, stranger, echo, "stranger") as responder:
-        with pytest.raises(ConfigurationError, match=r"registry\.toml"):
+        with pytest.raises(ConfigurationError, match="toolwire keys import"):
             await client.options(server="stranger").call("total")
     assert responder.asked == []
 

@@ -19,15 +19,22 @@ from tests.served import SERVER, Made, add, book, brew
 from tests.spans import Spans, ids, parent, spans
 from tests.stage import CLIENTS, PATIENCE_S, Stage
 from tests.unit.telemetry.looking import figures, get, settled
+from tests.waiting import wait_until_told
 from toolwire.broker.topology import REQUESTS, request_key
 from toolwire.cli import exits
 from toolwire.cli.dev_home import prepare_home, write_settings
 from toolwire.client import Job, RemoteError, SyncClient
 from toolwire.client.home import Home
+from toolwire.services import Replica
 
 __all__ = ["spans"]
 
 BOOK = request_key(SERVER, "book").encode()
+
+
+async def is_at_rest(replica: Replica) -> bool:
+    """A call keeps its place until the broker has confirmed its answer, which its caller may have before."""
+    return not {"toolwire_calls_running", "toolwire_jobs_running"} & (await figures(replica)).keys()
 
 
 async def test_a_scrape_tells_what_happened(stage: Stage) -> None:
@@ -50,6 +57,7 @@ async def test_a_scrape_tells_what_happened(stage: Stage) -> None:
             for signer in (forger.impostor, forger.impostor, forger.stranger):
                 await raw.publish(REQUESTS, BOOK, LINES, forger.line(signer))
             await client.call(add, [1])
+            await wait_until_told(lambda: is_at_rest(replica), PATIENCE_S, "all calls gave back their places")
             told = await figures(replica)
     assert settled(told) == {
         'toolwire_calls_total{outcome="ok",tool="add"}': 4,
@@ -57,7 +65,7 @@ async def test_a_scrape_tells_what_happened(stage: Stage) -> None:
         'toolwire_repeated_requests_total{how="stored"}': 1,
         'toolwire_refusals_total{code="request_id_conflict"}': 1,
         'toolwire_takeovers_total{status="accepted"}': 1,
-        'toolwire_jobs_ended_total{status="done",tool="brew"}': 1,
+        'toolwire_jobs_ended_total{code="ok",status="done",tool="brew"}': 1,
         'toolwire_junk_total{reason="bad_signature"}': 2,
         'toolwire_junk_total{reason="unknown_key"}': 1,
         "toolwire_ready": 1,

@@ -90,6 +90,11 @@ async def _get(channel: RawChannel, queue: str) -> DeliveredMessage:
         raise NoQueue(f"there is no queue {queue}") from error
     except (ChannelAccessRefused, ChannelLockedResource) as error:
         raise AccessDenied(f"queue {queue} is not for this user to look into: {error}") from error
+    except TimeoutError as error:
+        raise Away(
+            f"looking into {queue}: the broker gave no answer within {_ANSWER_SECONDS:g} s. Nothing is lost. "
+            "Try again; where it stays so, see whether the queue has a leader (rabbitmq-queues quorum_status)"
+        ) from error
     except LINK_ERRORS as error:
         raise Away(f"looking into {queue}: {type(error).__name__}: {error}") from error
     except asyncio.CancelledError as error:

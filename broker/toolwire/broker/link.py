@@ -26,6 +26,7 @@ from aiormq.exceptions import (
 from yarl import URL
 
 from toolwire.broker.errors import AccessDenied, Away, BrokerError, Closed
+from toolwire.contracts.errors import ConfigurationError
 
 log = logging.getLogger("toolwire.broker")
 
@@ -110,7 +111,7 @@ class Link:
     ) -> None:
         if not urls:
             raise ValueError("a link needs at least one broker URL")
-        self._urls = [_with_heartbeat(url) for url in urls]
+        self._urls = [with_heartbeat(url) for url in urls]
         self._name = name
         self._session = session
         self._on_trouble = on_trouble
@@ -133,7 +134,7 @@ class Link:
     def away(self, what: str, seconds: float) -> Away:
         """The error for something that waited `seconds` for a connection in vain."""
         hosts = ", ".join(_shown(url) for url in self._urls)
-        return Away(f"{what}: no connection to {hosts} within {seconds:g} s ({self.trouble})")
+        return Away(f"{what}: no connection to {hosts} within {seconds:.3g} s ({self.trouble})")
 
     @property
     def closed(self) -> Closed:
@@ -291,8 +292,12 @@ def _ending(session: asyncio.Future[None]) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _with_heartbeat(url: str) -> URL:
-    parsed = URL(url)
+def with_heartbeat(url: str) -> URL:
+    """The URL, ready to connect to. `ConfigurationError` for one that is none, without a word of it."""
+    try:
+        parsed = URL(url)
+    except ValueError:
+        raise ConfigurationError("a broker's URL cannot be read: percent-encode the password in it") from None
     return parsed if "heartbeat" in parsed.query else parsed.update_query(heartbeat=HEARTBEAT_SECONDS)
 
 

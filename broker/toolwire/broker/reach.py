@@ -11,9 +11,8 @@ import aio_pika
 from aio_pika.abc import AbstractConnection
 from aiormq import Connection as RawConnection
 from aiormq.exceptions import AuthenticationError, InvalidFrameError, ProbableAuthenticationError
-from yarl import URL
 
-from toolwire.broker.link import HEARTBEAT_SECONDS, LINK_ERRORS, is_cancelled
+from toolwire.broker.link import LINK_ERRORS, is_cancelled, with_heartbeat
 
 TCP_SECONDS = 3.0
 LOGIN_SECONDS = 5.0
@@ -57,10 +56,7 @@ class Attempt:
     """One try of one URL. Whoever makes it closes it, whatever came of it."""
 
     def __init__(self, url: str) -> None:
-        parsed = URL(url)
-        self._url = (
-            parsed if "heartbeat" in parsed.query else parsed.update_query(heartbeat=HEARTBEAT_SECONDS)
-        )
+        self._url = with_heartbeat(url)
         self._opening: AbstractConnection | None = None
         self.connection: AbstractConnection | None = None
 

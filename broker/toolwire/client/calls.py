@@ -82,9 +82,8 @@ class Calls:
         job: Job[Any] = answer  # pyright: ignore[reportUnknownVariableType] - what it gives is the caller's affair
         try:
             return await job.result(timeout=max(0.0, until - asyncio.get_running_loop().time()))
-        except JobNotOver as error:
-            # The call's deadline is the job's: it does not go on.
-            raise DeadlineExceeded(job.request_id) from error
+        except JobNotOver:
+            raise overdue(job) from None  # its own text says that the job goes on; this one does not
 
     async def begin(self, tool: str, args: Given | None = None, /) -> Job[JsonValue] | JsonValue:
         """Call a tool by name as `call` does, but give a job back at once instead of following it to its end.
@@ -180,12 +179,23 @@ class Calls:
         return await self.call(tool, args, returns=returns)
 
 
+def overdue(job: Job[Any]) -> DeadlineExceeded:
+    """The error of a call whose job was not over by the call's deadline, which is the job's too."""
+    return DeadlineExceeded(
+        job.request_id,
+        f"the call was accepted as job {job.id}, which was not over by the call's deadline and ends with it. "
+        "Give the call more time, or submit the job and follow it.",
+    )
+
+
 def _understood(
     tool: Contract[Any, Any] | str, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[str, Arguments, Read]:
     """The tool's name, its arguments as JSON and what reads its result."""
     if isinstance(tool, Contract):
         return tool.name, tool.encode(*args, **kwargs), reader_of(tool)
+    if not isinstance(tool, str):  # pyright: ignore[reportUnnecessaryIsInstance] - not everybody has a type checker
+        raise UsageError(f"{tool!r} is no tool: decorate it with @service.tool(), or pass the tool's name")
     if not is_tool_name(tool):
         raise UsageError(f"the tool name {tool!r} must match {TOOL_PATTERN}")
     returns = kwargs.pop("returns", None)

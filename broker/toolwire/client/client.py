@@ -47,23 +47,32 @@ class Client(Calls):
         from toolwire.client.exchange import Exchange
         from toolwire.client.home import Home
         from toolwire.client.identity import read_identity
+        from toolwire.client.pins import Pins
         from toolwire.client.settings import Settings, read_settings
 
         settings = read_settings(
             Settings, client=client_id, server=server, broker_url=broker, home=home, timeout=timeout
         )
+        place = Home(settings.home)
+        if not place.path.exists():
+            raise ConfigurationError(
+                f"there is no home at {place.path}: `toolwire dev` makes one; or name the folder "
+                "that is one with home=, --home or TOOLWIRE_HOME"
+            )
         if settings.client is None:
             raise ConfigurationError(
                 "who asks? Pass the client's id, set TOOLWIRE_CLIENT, or write client into toolwire.toml"
             )
-        identity = read_identity(Home(settings.home), settings.client, instance, key)
+        identity = read_identity(place, settings.client, instance, key)
         if settings.server is not None:
             identity.signer(settings.server)  # a key that cannot be used is told now, not with the first call
         self.client_id = identity.client_id
         self.instance = identity.instance
         self._identity = identity
+        self._pins = Pins(place, identity.client_id, identity.pinned)
         self._transport = transport or AmqpTransport(settings.broker_urls())
-        super().__init__(Exchange(self._transport, identity), Options(settings.timeout, settings.server))
+        exchange = Exchange(self._transport, identity, self._pins)
+        super().__init__(exchange, Options(settings.timeout, settings.server))
 
     async def __aenter__(self) -> Self:
         await self._exchange.__aenter__()
@@ -97,8 +106,9 @@ class Client(Calls):
 
         A watcher can rely on this: an event is verified, of a granted client, and given at least once. It may
         come twice, late or out of order. It may be lost where more than 100,000 wait, oldest first, or nobody
-        watched for too long. Only a job's owner can poll, but every snapshot is whole: the one with the
-        highest `seq` says all.
+        watched for too long. It is lost where the registry does not list the key that signed it by the time
+        it comes; the log tells. (The registry is read again when it changes.) Only a job's owner can poll,
+        but every snapshot is whole: the one with the highest `seq` says all.
 
         The wall at the broker, besides these checks: a broker user for this client with `configure`, `write`
         and `read` on its queues `^tw\\.watch\\.client-001\\.`, `read` on tw.events, and the topic permission
@@ -116,6 +126,7 @@ class Client(Calls):
             wanted,
             transport=self._transport,
             identity=self._identity,
+            pins=self._pins,
             ledger=self._exchange.ledger,
             timeout=self._options.timeout,
         )

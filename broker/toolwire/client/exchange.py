@@ -16,6 +16,7 @@ from toolwire.client import failures
 from toolwire.client.clock import now_ms
 from toolwire.client.identity import Identity
 from toolwire.client.ledger import Ledger, Pending
+from toolwire.client.pins import Pins
 from toolwire.client.questions import Question, Reply
 from toolwire.client.replicas import watch_replicas
 from toolwire.client.replies import Replies
@@ -42,12 +43,13 @@ LONGEST_PAUSE_S = 5.0
 class Exchange:
     """A client's two connections: one that asks, one that hears."""
 
-    def __init__(self, transport: Transport, identity: Identity) -> None:
+    def __init__(self, transport: Transport, identity: Identity, pins: Pins) -> None:
         self.ledger = Ledger()
         self._identity = identity
+        self._pins = pins
         name = f"toolwire client {identity.client_id}.{identity.instance}"
         self._publisher = transport.publisher(name=name)
-        self._replies = Replies(self.ledger, identity.pinned, identity.client_id)
+        self._replies = Replies(self.ledger, pins.keys, identity.client_id)
         who = (identity.client_id, identity.instance)
         queue = named_reply_queue if identity.named else fresh_reply_queue
         self._consumer = transport.consumer(
@@ -72,8 +74,8 @@ class Exchange:
             await opening.enter_async_context(self._publisher)
             await opening.enter_async_context(self._replies)
             await opening.enter_async_context(self._consumer)
-            watching = asyncio.create_task(watch_replicas(self.ledger, self._publisher.consumers))
-            opening.push_async_callback(_end, watching)
+            for work in (watch_replicas(self.ledger, self._publisher.consumers), self._pins.work()):
+                opening.push_async_callback(_end, asyncio.create_task(work))
             opening.callback(self.ledger.close)
             self._open = opening.pop_all()
         return self
@@ -171,7 +173,8 @@ class Exchange:
             raise NoSuchServer(question.server_id)
         raise ConfigurationError(
             f"no key of server {question.server_id!r} is pinned, so that its answers could not be verified: "
-            f"add [servers.{question.server_id}] with its public key to registry.toml"
+            f"`toolwire keys import` takes in what `toolwire keys export server {question.server_id}` prints "
+            "on its machine"
         )
 
 
@@ -192,7 +195,13 @@ def _late(question: Question, pending: Pending) -> DeadlineExceeded:
         return AnswerNotVerified(question.request_id, reasons)
     if question.submission:
         return NotAccepted(question.request_id)
-    return DeadlineExceeded(question.request_id)
+    return DeadlineExceeded(
+        question.request_id,
+        f"{question.tool!r} of server {question.server_id!r} gave no answer within {question.timeout:.3g} s "
+        f"(request {question.request_id!r}). It may have run: the same request id again is safe, and gives "
+        "the stored answer. What takes longer needs more time, or to be a job. A service that does not know "
+        "this key never answers: its operator sees why in `toolwire junk list`.",
+    )
 
 
 async def _end(task: asyncio.Task[None]) -> None:

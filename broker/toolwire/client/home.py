@@ -25,6 +25,8 @@ from toolwire.contracts.keys import Ed25519Signer, HmacKey, Key, Keyring, Signer
 from toolwire.contracts.names import MAX_SAFE_INTEGER
 from toolwire.contracts.registry import KeyEntry, Registry
 
+Stamp = tuple[int, int, int]
+
 SKEW_MS = 30_000
 """How far the clocks of two machines may differ."""
 
@@ -86,6 +88,14 @@ class Home:
         except ValidationError as error:
             raise ConfigurationError(f"{self.registry_file}: {_first_complaint(error)}") from error
 
+    def registry_stamp(self) -> Stamp | None:
+        """What differs when the registry's file has changed; None where it cannot be seen."""
+        try:
+            status = self.registry_file.stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_size, status.st_ino
+
     def server_keys(self, client_id: str) -> Keyring:
         """What a client verifies answers with: the keys of every pinned server, and its own secrets.
 
@@ -138,7 +148,8 @@ class Home:
         client = self.registry().clients.get(client_id)
         if client is None:
             raise ConfigurationError(
-                f"{self.registry_file} lists no client {client_id!r}: add [clients.{client_id}]"
+                f"{self.registry_file} lists no client {client_id!r}: `toolwire keys new client {client_id}` "
+                "adds it"
             )
         if kid is not None:
             return self._named_signer(client_id, client.keys, kid, server_id)
@@ -148,8 +159,8 @@ class Home:
                     return self._signer(entry)
         raise ConfigurationError(
             f"client {client_id!r} has no usable private key in {self.key_folder}"
-            f"{f' for server {server_id!r}' if server_id else ''}: put one of its listed keys there, or "
-            "list a new one"
+            f"{f' for server {server_id!r}' if server_id else ''}: put one of its listed keys there, or make "
+            f"a new one: `toolwire keys rotate client {client_id}`"
         )
 
     def server_signer(self, server_id: str) -> Ed25519Signer:
@@ -157,14 +168,15 @@ class Home:
         server = self.registry().servers.get(server_id)
         if server is None:
             raise ConfigurationError(
-                f"{self.registry_file} lists no server {server_id!r}: add [servers.{server_id}]"
+                f"{self.registry_file} lists no server {server_id!r}: `toolwire keys new server {server_id}` "
+                "adds it"
             )
         for entry in reversed(server.keys):
             if entry.algorithm == "Ed25519" and self._usable(entry):
                 return self._private(entry)
         raise ConfigurationError(
             f"server {server_id!r} has no usable Ed25519 private key in {self.key_folder}: put one of its "
-            "listed keys there, or list a new one"
+            f"listed keys there, or make a new one: `toolwire keys rotate server {server_id}`"
         )
 
     def shared_key(self, kid: str) -> HmacKey:

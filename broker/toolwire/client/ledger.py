@@ -5,7 +5,6 @@ import time
 from collections import Counter
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
-from types import MappingProxyType
 from weakref import WeakValueDictionary
 
 from toolwire.client.answers import Answer, Drop
@@ -53,8 +52,8 @@ class Ledger:
 
     @property
     def dropped(self) -> Mapping[str, int]:
-        """How many messages and lines were dropped, by reason."""
-        return MappingProxyType(self._dropped)
+        """How many messages and lines were dropped until now, by reason. It may be read in any thread."""
+        return dict(self._dropped)
 
     # --- what is waited for ---
 

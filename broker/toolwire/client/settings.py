@@ -18,6 +18,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from toolwire.client.urls import UNREADABLE, is_whole
 from toolwire.contracts.errors import ConfigurationError
 from toolwire.contracts.names import Id
 
@@ -39,6 +40,8 @@ def _amqp(url: str) -> str:
     # The URL holds a password, so that the complaint must not repeat it.
     if not url.startswith(("amqp://", "amqps://")):
         raise ValueError("a broker URL begins with amqp:// or amqps://")
+    if not is_whole(url):
+        raise ValueError(UNREADABLE)
     return url
 
 
@@ -77,18 +80,24 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic-settings' signature
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the same
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The order of the sources. Where the last one lies, the others have to tell."""
-        here = TomlConfigSettingsSource(settings_cls, Path(FILE_NAME))
+        """The order of the sources. Where the last one lies, the others have to tell.
+
+        A program that gives everything reads no file, and none can be in its way.
+        """
+        if settings_cls.model_fields.keys() <= init_settings().keys():
+            return (init_settings,)
+        here = _file(settings_cls, Path(FILE_NAME))
         named = (source().get("home") for source in (init_settings, env_settings, here))
         home = Path(next(filter(None, named), DEFAULT_HOME)).expanduser()
-        return init_settings, env_settings, here, TomlConfigSettingsSource(settings_cls, home / FILE_NAME)
+        return init_settings, env_settings, here, _file(settings_cls, home / FILE_NAME)
 
     def broker_urls(self) -> Sequence[str]:
         """The brokers to try. `ConfigurationError` where none was named: a guess would hide the mistake."""
         if not self.broker_url:
             raise ConfigurationError(
                 "no broker is named: pass broker=, set TOOLWIRE_BROKER_URL, or write broker_url into "
-                f'./{FILE_NAME} or {self.home / FILE_NAME}, such as "amqp://guest:guest@127.0.0.1:5672/"'
+                f'./{FILE_NAME} or {self.home / FILE_NAME}, such as "amqp://guest:guest@127.0.0.1:5672/". '
+                "Is `toolwire dev` running?"
             )
         return self.broker_url
 
@@ -104,10 +113,18 @@ def read_settings(model: type[S], **given: Any) -> S:
         complaint = error.errors(include_input=False, include_url=False)[0]
         name = str(complaint["loc"][0]) if complaint["loc"] else "settings"
         raise ConfigurationError(
-            f"the setting {name!r} is wrong: {complaint['msg']}. It comes from an argument, from "
-            f"TOOLWIRE_{name.upper()} or from a {FILE_NAME}."
+            f"the setting {name!r} is wrong: {_in_our_words(complaint['msg'])}. It comes from an argument, "
+            f"from TOOLWIRE_{name.upper()} or from a {FILE_NAME}."
         ) from error
+
+
+def _file(model: type[BaseSettings], path: Path) -> TomlConfigSettingsSource:
+    try:
+        return TomlConfigSettingsSource(model, path)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigurationError(
-            f"a {FILE_NAME}, here or in TOOLWIRE_HOME, cannot be read: {error}"
-        ) from error
+        raise ConfigurationError(f"{path} cannot be read: {error}") from error
+
+
+def _in_our_words(complaint: str) -> str:
+    """pydantic's complaint, for people who write TOML."""
+    return complaint.removeprefix("Value error, ").replace("a valid tuple", "a list")

@@ -30,10 +30,14 @@ class LoopThread:
         self._thread: threading.Thread | None = None
 
     def open(self) -> None:
-        """Start the thread, and return when what it keeps is open. Raises what that raises."""
+        """Start the thread, and return when what it keeps is open. Raises what that raises.
+
+        It opens once, because what it keeps does: `UsageError` the second time.
+        """
         refuse_in_a_loop()
         if self._thread is not None:
-            raise UsageError("this client is open already")
+            told = "is open already" if self._thread.is_alive() else "was closed: open another one"
+            raise UsageError(f"this client {told}")
         opened: Future[None] = Future()
         self._closing = asyncio.Event()
         self._process = os.getpid()
@@ -85,13 +89,12 @@ class LoopThread:
 
     def close(self) -> None:
         """Close what is kept and end the thread. What still runs there ends with `ClientClosed`."""
-        thread, self._thread = self._thread, None
-        if thread is None or self._process != os.getpid():
+        if self._thread is None or self._process != os.getpid():
             return
         with self._taking:
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(self._closing.set)
-        thread.join()
+        self._thread.join()
 
     def _main(self, opened: "Future[None]") -> None:
         try:
@@ -121,7 +124,12 @@ class LoopThread:
 def _begin(work: Work[T], outcome: "Future[T]") -> None:
     """Run a coroutine in this loop for who waits for its outcome, and end it when that one cancels."""
     loop = asyncio.get_running_loop()
-    task = loop.create_task(work())
+    try:
+        task = loop.create_task(work())
+    except Exception as error:  # noqa: BLE001 - told to who waits
+        if outcome.set_running_or_notify_cancel():
+            outcome.set_exception(error)
+        return
 
     def cancelled(_: object) -> None:
         if outcome.cancelled() and not task.done():

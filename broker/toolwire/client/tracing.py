@@ -5,9 +5,10 @@ nothing is imported and nothing done. Provider and exporter are the program's ow
 https://opentelemetry.io/docs/specs/semconv/messaging/
 """
 
+import logging
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -20,8 +21,13 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import Span, Tracer
 
+log = logging.getLogger("toolwire.client")
+
 MOST_STATE = 512
 """Characters of `tracestate` that a request can carry. W3C lets a longer one be dropped."""
+
+told_broken: set[str] = set()
+"""What of tracing broke in this process: each is told once, for the next request would meet it again."""
 
 Attributes = dict[str, str | int]
 
@@ -35,11 +41,15 @@ class Spot:
     @property
     def trace(self) -> Trace | None:
         """This place in the trace, for a request to carry. None where there is no trace."""
-        return None if self._span is None else _carried()
+        with _harmless("reading"):
+            return None if self._span is None else _carried()
+        return None
 
     def failed(self, why: str) -> None:
         """Note an error: its code or its class, never its text, which may hold what callers sent."""
-        if self._span is not None:
+        if self._span is None:
+            return
+        with _harmless("marking"):
             from opentelemetry.trace import Status, StatusCode
 
             self._span.set_attribute("error.type", why)
@@ -93,23 +103,39 @@ def processing(run: Processed, trace: Trace | None) -> Generator[Spot]:
 def _spanned(
     name: str, kind: Literal["PRODUCER", "CONSUMER"], attributes: Attributes, parent: "Context | None"
 ) -> Generator[Spot]:
+    """A span around what goes on in here, which never fails because of it."""
     from opentelemetry.trace import SpanKind
 
-    span = _tracer().start_as_current_span(
-        name,
-        context=parent,
-        kind=SpanKind[kind],
-        attributes=attributes,
-        record_exception=False,  # its text is not for whoever reads traces
-        set_status_on_exception=False,
-    )
-    with span as opened:
-        spot = Spot(opened)
-        try:
-            yield spot
-        except Exception as error:
-            spot.failed(type(error).__name__)
-            raise
+    spot, span = Spot(), ExitStack()
+    with _harmless("opening"):
+        opening = _tracer().start_as_current_span(
+            name,
+            context=parent,
+            kind=SpanKind[kind],
+            attributes=attributes,
+            record_exception=False,  # its text is not for whoever reads traces
+            set_status_on_exception=False,
+        )
+        spot = Spot(span.enter_context(opening))
+    try:
+        yield spot
+    except Exception as error:
+        spot.failed(type(error).__name__)
+        raise
+    finally:
+        with _harmless("closing"):
+            span.close()
+
+
+@contextmanager
+def _harmless(doing: str) -> Generator[None]:
+    """Samplers and processors are the program's own code: where they break, a span is lost and no work."""
+    try:
+        yield
+    except Exception:
+        if doing not in told_broken:
+            told_broken.add(doing)
+            log.exception("%s a span failed, which is told once: traces are incomplete", doing)
 
 
 def _attributes(

@@ -68,8 +68,9 @@ def watched(
         raise UsageError("tools, events and clients are lists: write tools=['resize'], not tools='resize'")
     if server is not None and server not in identity.pinned_servers:
         raise ConfigurationError(
-            f"no key of server {server!r} is pinned, so that its events could not be verified: add "
-            f"[servers.{server}] with its public key to registry.toml"
+            f"no key of server {server!r} is pinned, so that its events could not be verified: "
+            f"`toolwire keys import` takes in what `toolwire keys export server {server}` prints on its "
+            "machine"
         )
     return Watched(
         clients=tuple(_granted(identity, client) for client in clients)

@@ -1,6 +1,8 @@
 """Watches jobs: a durable queue of their events, shared by all watchers of one name."""
 
 import asyncio
+import logging
+import time
 from collections import deque
 from contextlib import AsyncExitStack
 from types import TracebackType
@@ -15,14 +17,19 @@ from toolwire.client.answers import Drop, lines_of
 from toolwire.client.clock import now_ms
 from toolwire.client.identity import Identity
 from toolwire.client.ledger import Ledger
+from toolwire.client.pins import Pins
 from toolwire.client.seen import Seen, seen
 from toolwire.client.watched import Watched, read_event, servers_own
 from toolwire.contracts.envelopes import Event
 from toolwire.contracts.errors import ToolwireError, UsageError
 from toolwire.contracts.names import ID_PATTERN, is_id
 
+log = logging.getLogger("toolwire.client")
+
 PREFETCH = 16
 """How many events a watcher holds. Few, so that those of one name share the work evenly."""
+
+WARN_EVERY_S = 60.0
 
 REMEMBERED = 10_000
 """How many events a watcher knows again."""
@@ -46,6 +53,7 @@ class Watching:
         *,
         transport: Transport,
         identity: Identity,
+        pins: Pins,
         ledger: Ledger,
         timeout: float,
     ) -> None:
@@ -56,15 +64,20 @@ class Watching:
         self._queue = watch_queue(identity.client_id, name, wanted.patterns())
         self._wanted = wanted
         self._identity = identity
-        self._keys = servers_own(identity.pinned)
+        self._pins = pins
         self._ledger = ledger
         self._timeout = timeout
         self._open: AsyncExitStack | None = None
+        self._unknown = 0
+        """How many events with an unknown key were dropped since that was logged."""
+        self._next_warning = 0.0
         self._forget()
 
     def _forget(self) -> None:
         """Begin anew: what was not handled before comes again, and must not pass for a duplicate."""
         self._arrived: asyncio.Queue[Delivery | None] = asyncio.Queue()
+        self._unread: Delivery | None = None
+        """A message that was taken and not yet judged: whoever waited for it may have been cancelled."""
         self._in_hand: Delivery | None = None
         """The message whose events are being given."""
         self._events: deque[Event] = deque()
@@ -117,11 +130,13 @@ class Watching:
             raise UsageError("this watch is not open: use it in `async with client.watch(…) as seen:`")
         while not self._events:
             await self._settle()
-            delivery = await self._arrived.get()
+            delivery = self._unread or await self._arrived.get()
             if delivery is None:
                 raise StopAsyncIteration
-            self._in_hand = delivery
-            self._events.extend(self._new_events(delivery))
+            self._unread = delivery
+            judged = await self._judged(delivery)
+            self._unread, self._in_hand = None, delivery
+            self._events.extend(self._new_events(judged))
         return seen(self._events.popleft())
 
     def _begin(self) -> Queue:
@@ -135,15 +150,12 @@ class Watching:
         if delivery is not None:
             await delivery.ack()
 
-    def _new_events(self, delivery: Delivery) -> list[Event]:
-        """The events of a message that are to be given. Whatever else is in it costs itself alone."""
-        events: list[Event] = []
-        for event in self._read(delivery):
-            if isinstance(event, Event) and self._known.add(event):
-                events.append(event)
-            else:
-                self._ledger.take(event if isinstance(event, Drop) else Drop("duplicate", attributable=True))
-        return events
+    async def _judged(self, delivery: Delivery) -> list[Event | Drop]:
+        """What is in a message. A key that is not known may stand in the registry by now."""
+        judged = self._read(delivery)
+        if any(_is_unknown(event) for event in judged) and await self._pins.look():
+            return self._read(delivery)
+        return judged
 
     def _read(self, delivery: Delivery) -> list[Event | Drop]:
         if delivery.malformed is not None:
@@ -151,11 +163,39 @@ class Watching:
         lines = lines_of(delivery.body, delivery.content_type, delivery.content_encoding)
         if isinstance(lines, Drop):
             return [Drop(lines.reason, attributable=True)]
-        return [read_event(line, self._keys, self._identity, self._wanted, now_ms()) for line in lines]
+        keys = servers_own(self._pins.keys)
+        return [read_event(line, keys, self._identity, self._wanted, now_ms()) for line in lines]
+
+    def _new_events(self, judged: list[Event | Drop]) -> list[Event]:
+        """The events of a message that are to be given. Whatever else is in it costs itself alone."""
+        events: list[Event] = []
+        for event in judged:
+            if isinstance(event, Event) and self._known.add(event):
+                events.append(event)
+            else:
+                self._ledger.take(event if isinstance(event, Drop) else Drop("duplicate", attributable=True))
+                self._unknown += _is_unknown(event)
+        self._warn()
+        return events
+
+    def _warn(self) -> None:
+        """Say that events were dropped that a server may have signed with a new key; not for each one."""
+        if self._unknown and time.monotonic() >= self._next_warning:
+            log.warning(
+                "%s dropped %d events that are signed with a key which registry.toml does not list. If a "
+                "server has a new one: `toolwire keys export server` there, and `toolwire keys import` here",
+                self._title,
+                self._unknown,
+            )
+            self._unknown, self._next_warning = 0, time.monotonic() + WARN_EVERY_S
 
     def _told(self, error: BrokerError) -> ToolwireError:
         # Nothing is asked of a server here, so that no text about one is needed.
         return failures.told(error, "", "")
+
+
+def _is_unknown(event: Event | Drop) -> bool:
+    return isinstance(event, Drop) and event.reason == "unknown_key"
 
 
 class _Memory:

@@ -17,7 +17,8 @@
     │   ├── DeadlineExceeded       no answer in time
     │   │   ├── AnswerNotVerified  answers came, none could be verified
     │   │   ├── NotAccepted        a submission was not answered in time
-    │   │   └── JobNotOver         the wait for a job ended before the job did
+    │   │   ├── JobNotOver         the wait for a job ended before the job did
+    │   │   └── RemoteDeadlineExceeded  the service saw it pass and signed that: a RemoteError too
     │   ├── ClientClosed           the client was closed during the wait
     │   ├── ResultMismatch         the verified result is not what the caller's contract states
     │   │   └── NotAJob            a submitted tool answered at once: there is a result, and no job
@@ -216,14 +217,15 @@ class AccessDenied(Undelivered):
 
 
 class DeadlineExceeded(CallFailed):
-    """No answer came by the deadline."""
+    """No answer came by the deadline, or one that says no more than that it passed."""
+
+    request_id: str | None = None
 
     def __init__(self, request_id: str | None, text: str | None = None) -> None:
         super().__init__(
             text
             or f"no answer to request {request_id!r} came by the deadline. It may have run; sending the same "
-            "request id again is safe and gives the stored answer. A service that does not know this key "
-            "never answers: its operator sees why in `toolwire junk list`."
+            "request id again is safe and gives the stored answer."
         )
         self.request_id = request_id
 
@@ -247,7 +249,8 @@ class NotAccepted(DeadlineExceeded):
         super().__init__(
             request_id,
             f"request {request_id!r} was not accepted in time. It may be later: submitting the same again "
-            "under the same request id finds the job, and starts nothing twice.",
+            "under the same request id finds the job, and starts nothing twice. A service that does not know "
+            "this key never answers: its operator sees why in `toolwire junk list`.",
         )
 
 
@@ -339,7 +342,7 @@ class RemoteError(CallFailed):
     _classes: ClassVar[dict[Code, type["RemoteError"]]] = {}
 
     def __init__(self, error: WireError) -> None:
-        super().__init__(describe(error))
+        CallFailed.__init__(self, describe(error))  # a class of one code may have a second base
         self.error = error
         self.message = error.message
         self.retryable = error.retryable
@@ -362,8 +365,12 @@ class RemoteError(CallFailed):
 
 
 def describe(error: WireError) -> str:
-    """One line for a signed error: the code, the message, the fields that did not fit."""
-    return "; ".join([f"{error.code}: {error.message}", *map(str, error.fields or ())])
+    """One line for a signed error: code, reason and message, the fields that did not fit, the error id."""
+    head = f"{error.code} ({error.reason})" if error.reason else str(error.code)
+    parts = [f"{head}: {error.message}", *map(str, error.fields or ())]
+    if error.code in (Code.INTERNAL, Code.RESULT_INVALID) and error.data:
+        parts.append(f"error id {error.data.get('error_id')}")
+    return "; ".join(parts)
 
 
 # fmt: off
@@ -386,7 +393,7 @@ class ToolFailed(RemoteError, code=Code.TOOL_ERROR): ...
 class InternalError(RemoteError, code=Code.INTERNAL): ...
 class ResultInvalid(RemoteError, code=Code.RESULT_INVALID): ...
 class ResultTooLarge(RemoteError, code=Code.RESULT_TOO_LARGE): ...
-class RemoteDeadlineExceeded(RemoteError, code=Code.DEADLINE_EXCEEDED): ...
+class RemoteDeadlineExceeded(RemoteError, DeadlineExceeded, code=Code.DEADLINE_EXCEEDED): ...
 class RemoteCancelled(RemoteError, code=Code.CANCELLED): ...
 class Interrupted(RemoteError, code=Code.INTERRUPTED): ...
 class JobNotFound(RemoteError, code=Code.JOB_NOT_FOUND): ...

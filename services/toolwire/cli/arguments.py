@@ -11,6 +11,9 @@ from toolwire.contracts.encoding import NotJson, parse
 from toolwire.contracts.envelopes import Arguments
 from toolwire.contracts.errors import UsageError
 
+INLINE = "--args"
+"""What to call a document that stands in the command itself."""
+
 
 def read_arguments(pairs: Sequence[str], document: str | None) -> Arguments:
     """The arguments in `pairs` and in `document`, which is JSON, `@file` or `-` for stdin.
@@ -43,16 +46,23 @@ def _text(document: str) -> tuple[bytes, str]:
             return sys.stdin.buffer.read(), "stdin"
         if document.startswith("@"):
             return Path(document[1:]).read_bytes(), document[1:]
-        return document.encode(), "--args"
+        return document.encode(), INLINE
     except (OSError, UnicodeEncodeError) as error:
         raise UsageError(f"the arguments in {document!r} cannot be read: {error}") from error
+
+
+def _meant(text: bytes, where: str) -> str:
+    """What begins as no JSON begins is the name of a file."""
+    if where != INLINE or text[:1] in b'{["':
+        return ""
+    return f"; `--args @{text.decode()}` reads a file"
 
 
 def _object(text: bytes, where: str) -> Arguments:
     try:
         value = parse(text)
     except NotJson as error:
-        raise UsageError(f"{where} cannot be read as JSON: {error}") from error
+        raise UsageError(f"{where} cannot be read as JSON: {error}{_meant(text, where)}") from error
     if not isinstance(value, dict):
         raise UsageError(f'{where} holds no JSON object: write the arguments by name, {{"name": value}}')
     return cast("Arguments", value)

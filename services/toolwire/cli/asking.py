@@ -3,25 +3,24 @@
 import asyncio
 import shlex
 import sys
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import JsonValue
 
 from toolwire.cli import exits
-from toolwire.cli.following import LOOK_EVERY_S, follow, json_lines, notices, silence, words
+from toolwire.cli.following import LOOK_EVERY_S, follow, json_lines, silence, words
+from toolwire.cli.outages import notices
 from toolwire.cli.output import print_json, print_line, print_note, print_value
 from toolwire.cli.suggesting import suggest
 from toolwire.client import Client
-from toolwire.client.calls import Calls
+from toolwire.client.calls import Calls, overdue
 from toolwire.client.clock import now_ms
 from toolwire.client.jobs import Job
 from toolwire.contracts.envelopes import Arguments
 from toolwire.contracts.errors import (
-    ConfigurationError,
-    DeadlineExceeded,
     JobCancelled,
     JobFailed,
     JobNotOver,
@@ -51,39 +50,24 @@ class Asking:
     home: Path | None = None
     json: bool = False
 
-    def open(self) -> Client:
-        """The client, to be entered. `ConfigurationError` also says whether `toolwire dev` is what lacks."""
-        try:
-            return Client(
-                self.client,
-                server=self.server,
-                broker=self.broker,
-                home=self.home,
-                key=self.key,
-                timeout=self.timeout,
-            )
-        except ConfigurationError as error:
-            self._check_dev(error)
-            raise
+    def made(self) -> Client:
+        """The client, to be entered."""
+        return Client(
+            self.client,
+            server=self.server,
+            broker=self.broker,
+            home=self.home,
+            key=self.key,
+            timeout=self.timeout,
+        )
 
-    def _check_dev(self, error: ConfigurationError) -> None:
-        """Raise what tells more to a newcomer who has not started `toolwire dev`, or has ended it."""
-        # Imported here: see the module.
-        from toolwire.client.home import Home
-        from toolwire.client.settings import Settings, read_settings
-
-        settings = read_settings(Settings, home=self.home, broker_url=self.broker)
-        place = Home(settings.home).path
-        if not place.exists():
-            raise ConfigurationError(
-                f"there is no home at {place}: `toolwire dev` makes one; or name the folder that is one with "
-                "--home or TOOLWIRE_HOME"
-            ) from error
-        try:
-            settings.broker_urls()
-        except ConfigurationError as no_broker:
-            if str(no_broker) == str(error):
-                raise ConfigurationError(f"{error}. Is `toolwire dev` running?") from error
+    @asynccontextmanager
+    async def open(self) -> AsyncGenerator[Client]:
+        """The client, open. An outage of the broker is told on stderr, and its end."""
+        client = self.made()
+        with notices(quiet=self.json):
+            async with client:
+                yield client
 
     @property
     def flags(self) -> str:
@@ -106,17 +90,28 @@ async def call(asking: Asking, tool: str, arguments: Arguments, request_id: str 
             return exits.OK
         if not asking.json:
             print_note(f"{tool} is a job: it is followed to its end or the call's, as job {answer.id}")
-        return await _followed(asking, answer)
+        with _going_on(asking, answer):
+            return await _followed(asking, answer)
+
+
+@contextmanager
+def _going_on(asking: Asking, job: Job[JsonValue]) -> Generator[None]:
+    """Say, when Ctrl-C ends the wait for a job, that the job goes on, and how to find or end it."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        print_note(f"job {job.id} goes on, and can be followed again: toolwire watch {job.id}{asking.flags}")
+        print_note(f"to end it: toolwire cancel {job.id}{asking.flags}")
+        raise
 
 
 async def _followed(asking: Asking, job: Job[JsonValue]) -> int:
     deadline_ms = job.deadline_ms or now_ms()
     view = silence() if asking.json else words(sys.stderr)
     try:
-        with notices(quiet=asking.json):
-            final = await follow(job, view, timeout=max(0.0, (deadline_ms - now_ms()) / 1000))
-    except JobNotOver as error:
-        raise DeadlineExceeded(job.request_id) from error  # the call's deadline is the job's: it ends too
+        final = await follow(job, view, timeout=max(0.0, (deadline_ms - now_ms()) / 1000))
+    except JobNotOver:
+        raise overdue(job) from None
     asking.show(_result(final))
     return exits.OK
 
@@ -135,7 +130,8 @@ async def submit(
         async with _suggesting(client, tool), _telling_who_is_missing(client):
             job = await client.options(request_id=request_id, deadline=deadline).submit(tool, arguments)
         if wait:
-            return await _wait(asking, job)
+            with _going_on(asking, job):
+                return await _wait(asking, job)
         if asking.json:
             told = {"job_id": job.id, "server_id": job.server_id, "request_id": job.request_id}
             print_json(told)
@@ -190,9 +186,8 @@ async def watch(asking: Asking, job_id: str, *, patience: float | None) -> int:
     """Print a job's events as they come, for `patience` seconds or to its end, and then its result."""
     async with asking.open() as client:
         view = json_lines() if asking.json else words(sys.stdout)
-        with notices(quiet=asking.json):
-            job = job_of(client, job_id)
-            final = await follow(job, view, timeout=patience, look_every=LOOK_EVERY_S)
+        job = job_of(client, job_id)
+        final = await follow(job, view, timeout=patience, look_every=LOOK_EVERY_S)
         return _ended(final) if asking.json else _told(final)
 
 
@@ -202,9 +197,7 @@ async def _wait(asking: Asking, job: Job[JsonValue]) -> int:
         print_json(final)
         return _ended(final)
     print_note(f"job {job.id}")
-    with notices():
-        final = await follow(job, words(sys.stderr))
-    return _told(final)
+    return _told(await follow(job, words(sys.stderr)))
 
 
 def _told(final: JobSnapshot) -> int:

@@ -2,13 +2,20 @@
 
 import json
 import shlex
-from typing import Any, cast
+from collections.abc import Iterator
+from typing import Any
 
 from pydantic import JsonValue
 
-from toolwire.cli.schemas import DEEPEST, Schema, resolved
+from toolwire.cli.schema_reading import Reader, Schema
+from toolwire.cli.schemas import DEEPEST
 from toolwire.contracts.descriptors import ToolDescriptor
 from toolwire.contracts.encoding import NotJson, parse
+
+LONGEST = 4000
+"""Characters of examples, about: what is longer nobody pastes."""
+DEEPEST_NEEDED = 12
+"""How many levels are made where each needs the next."""
 
 _FORMATS = {
     "date-time": "2026-01-31T12:00:00Z",
@@ -24,36 +31,57 @@ _FORMATS = {
 
 def command_line(tool: ToolDescriptor) -> str:
     """The command that calls the tool with what it needs, and with what its author gave examples of."""
-    root = tool.inputSchema
-    properties = cast("dict[str, JsonValue]", root.get("properties", {}))
-    needed = cast("list[str]", root.get("required", []))
-    pairs = [
-        _pair(name, example_of(schema, root))
-        for name, schema in properties.items()
-        if name in needed or (isinstance(schema, dict) and "examples" in schema)
-    ]
+    reader = Reader(tool.inputSchema, LONGEST)
     verb = "call" if tool.kind == "tool" else "submit --wait"
-    return " ".join(["toolwire", verb, tool.name, *pairs])
+    return " ".join(["toolwire", verb, tool.name, *_pairs(reader)])
 
 
-def example_of(schema: JsonValue, root: Schema, depth: int = 0) -> JsonValue:
-    """A value that fits the schema, as far as its keywords tell; a pattern does not."""
-    found = resolved(schema, root)
-    if found is None:
+def _pairs(reader: Reader) -> Iterator[str]:
+    root = reader.resolved(reader.root) or {}
+    needed = frozenset(root.get("required", ()))
+    properties: dict[str, JsonValue] = root.get("properties", {})
+    for name, schema in properties.items():
+        if name in needed or (isinstance(schema, dict) and "examples" in schema):
+            reader.spend(len(name))
+            pair = _pair(name, _example(schema, reader, 0))
+            if reader.left <= 0:
+                yield "…"
+                return
+            yield pair
+
+
+def example_of(schema: JsonValue, root: Schema) -> JsonValue:
+    """A value that fits the schema, as far as its keywords tell; a pattern does not. It has an end, too."""
+    return _example(schema, Reader(root, LONGEST), 0)
+
+
+def _example(schema: JsonValue, reader: Reader, depth: int) -> JsonValue:
+    reader.spend(1)
+    found = reader.resolved(schema)
+    if found is None or reader.left <= 0 or depth > DEEPEST_NEEDED:
         return 1
     for given in ("examples", "enum"):
-        if found.get(given):
-            return cast("JsonValue", found[given][0])
+        if given in found:
+            return _given(found[given][0], reader)
     for given in ("const", "default"):
         if found.get(given) is not None:
-            return cast("JsonValue", found[given])
+            return _given(found[given], reader)
     for keyword in ("anyOf", "oneOf", "allOf"):
-        if found.get(keyword):
-            return example_of(found[keyword][0], root, depth)
-    return _of_type(found, root, depth)
+        if keyword in found:
+            return _example(found[keyword][0], reader, depth + 1)
+    return _of_type(found, reader, depth)
 
 
-def _of_type(schema: Schema, root: Schema, depth: int) -> JsonValue:
+def _given(value: JsonValue, reader: Reader) -> JsonValue:
+    reader.spend(_size(value))
+    return value
+
+
+def _size(value: JsonValue) -> int:
+    return len(json.dumps(value))
+
+
+def _of_type(schema: Schema, reader: Reader, depth: int) -> JsonValue:
     match schema.get("type"):
         case "integer":
             return round(_number(schema, 1))
@@ -62,11 +90,11 @@ def _of_type(schema: Schema, root: Schema, depth: int) -> JsonValue:
         case "boolean":
             return True
         case "string":
-            return _text(schema)
+            return _text(schema, reader)
         case "array":
-            return _list(schema, root, depth)
+            return _list(schema, reader, depth)
         case "object":
-            return _object(schema, root, depth)
+            return _object(schema, reader, depth)
         case "null":
             return None
         case _:
@@ -82,18 +110,23 @@ def _number(schema: Schema, step: float) -> float:
     return number if multiple is None else -(-number // multiple) * float(multiple)
 
 
-def _text(schema: Schema) -> str:
-    text = _FORMATS.get(schema.get("format", ""), "text")
-    return text.ljust(schema.get("minLength", 0), "x")[: schema.get("maxLength")]
+def _text(schema: Schema, reader: Reader) -> str:
+    least = min(schema.get("minLength", 0), reader.left + 1)  # one more than there may be: it is noticed
+    text = _FORMATS.get(schema.get("format", ""), "text").ljust(least, "x")[: schema.get("maxLength")]
+    reader.spend(len(text))
+    return text
 
 
-def _list(schema: Schema, root: Schema, depth: int) -> JsonValue:
+def _list(schema: Schema, reader: Reader, depth: int) -> JsonValue:
     if "prefixItems" in schema:
-        return [example_of(each, root, depth + 1) for each in schema["prefixItems"]]
+        return [_example(each, reader, depth + 1) for each in schema["prefixItems"]]
     if depth >= DEEPEST and not schema.get("minItems"):
         return []
-    item = example_of(schema.get("items"), root, depth + 1)
-    count = min(max(schema.get("minItems", 1), 1), schema.get("maxItems", 1_000))
+    item = _example(schema.get("items"), reader, depth + 1)
+    size = _size(item)
+    most = min(schema.get("maxItems", 1_000), max(reader.left, 0) // size + 1)
+    count = min(max(schema.get("minItems", 1), 1), most)
+    reader.spend((count - 1) * size)
     return [_another(item, number) if schema.get("uniqueItems") else item for number in range(count)]
 
 
@@ -103,9 +136,11 @@ def _another(item: JsonValue, number: int) -> JsonValue:
     return f"{item}{number or ''}" if isinstance(item, str) else item
 
 
-def _object(schema: Schema, root: Schema, depth: int) -> JsonValue:
+def _object(schema: Schema, reader: Reader, depth: int) -> JsonValue:
     properties: dict[str, Any] = schema.get("properties", {})
-    return {name: example_of(properties.get(name), root, depth + 1) for name in schema.get("required", ())}
+    needed: list[str] = schema.get("required", [])
+    reader.spend(sum(map(len, needed)))
+    return {name: _example(properties.get(name), reader, depth + 1) for name in needed}
 
 
 def _pair(name: str, value: JsonValue) -> str:

@@ -29,9 +29,12 @@ ADVICE: Mapping[Code, str] = {
     Code.TOOL_NOT_AVAILABLE: "See what this client may use: toolwire tools list",
     Code.INVALID_ARGS: "Values are read as JSON: numbers='[1, 2]' is a list, name='\"7\"' a text.",
     Code.INTERNAL: "The service's log has the details under that error id.",
+    Code.RESULT_INVALID: "The service's log has the details under that error id: the tool has to be mended.",
+    Code.RESULT_TOO_LARGE: "Ask for less; or have the tool put it elsewhere, and return where it is.",
     Code.JOB_NOT_FOUND: "See this client's jobs: toolwire jobs list",
     Code.INTERRUPTED: "It may have run in part: look before you submit it again.",
-    Code.DEADLINE_EXCEEDED: "Give it more time: --timeout for a call, --deadline for a job.",
+    Code.DEADLINE_EXCEEDED: "Give it more time (--timeout for a call, --deadline for a job), and under a new "
+    "request id: this one has its answer.",
 }
 """What to do, where the message alone does not say it."""
 
@@ -47,10 +50,14 @@ class Explained:
 def explain(error: Exception) -> Explained:
     """What happened, where, and what to do. An exception's notes are hints."""
     told = _told(error)
-    hints = [*_commands(error), *getattr(error, "__notes__", ())]
+    hints = [*_advice(error), *_commands(error), *getattr(error, "__notes__", ())]
     if not hints:
         return told
     return Explained((*told.lines, *hints), {**told.document, "hints": hints})
+
+
+def _advice(error: Exception) -> list[str]:
+    return remedies(error.error) if isinstance(error, RemoteError | JobFailed) else []
 
 
 def _commands(error: Exception) -> Iterator[str]:
@@ -98,4 +105,4 @@ def _lines(error: WireError) -> tuple[str, ...]:
     if error.reason is not None:
         lines.append(f"  reason: {error.reason}")
     lines += [f"  {name}: {value}" for name, value in (error.data or {}).items()]
-    return (*lines, *remedies(error))
+    return tuple(lines)

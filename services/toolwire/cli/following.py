@@ -1,14 +1,13 @@
 """A job's events, shown as they come: as JSON lines, as lines of text, or as a live bar on a terminal."""
 
 import asyncio
-import logging
 from collections.abc import Generator
 from contextlib import AbstractContextManager, aclosing, contextmanager, nullcontext
 from typing import Protocol, TextIO
 
 from pydantic import JsonValue
 
-from toolwire.cli.output import plain, print_json, print_note, printable
+from toolwire.cli.output import plain, print_json, printable
 from toolwire.client.jobs import Job
 from toolwire.contracts.errors import JobNotOver
 from toolwire.contracts.events import (
@@ -70,39 +69,6 @@ async def follow(
     except TimeoutError:
         pass
     raise JobNotOver(job.id, job.request_id)
-
-
-@contextmanager
-def notices(*, quiet: bool = False) -> Generator[None]:
-    """Say on stderr, as long as the block lasts, when the broker is away and when it is back."""
-    broker = logging.getLogger("toolwire.broker")
-    teller, level = _Teller(), broker.level
-    if not quiet:
-        broker.setLevel(logging.INFO)
-        broker.addHandler(teller)
-    try:
-        yield
-    finally:
-        broker.removeHandler(teller)
-        broker.setLevel(level)
-
-
-class _Teller(logging.Handler):
-    """Two connections log, often, what is one outage to the reader: its beginning and its end are told."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._away = False
-
-    def emit(self, record: logging.LogRecord) -> None:
-        away = record.levelno >= logging.WARNING
-        if away == self._away:
-            return
-        self._away = away
-        if away:
-            print_note(f"the broker is away, the job goes on: {record.getMessage()}")
-        else:
-            print_note("the broker is back")
 
 
 def json_lines() -> View:

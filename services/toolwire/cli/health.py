@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, ValidationError
 from toolwire.cli import exits
 from toolwire.cli.output import print_json, print_line
 from toolwire.client.settings import Settings, read_settings
+from toolwire.client.urls import is_page
 from toolwire.contracts.errors import ConfigurationError, Undelivered, UsageError
 
 PATIENCE_S = 5.0
@@ -67,9 +68,9 @@ def _own_address(home: Path | None) -> str:
 
 
 def _page(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
+    if not is_page(url):
         raise UsageError(f"{url!r} is no URL of a page: write http://HOST:PORT/readyz")
+    parts = urlsplit(url)
     return url if parts.path.strip("/") else f"{parts.scheme}://{parts.netloc}/readyz"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from toolwire.cli import exits
 from toolwire.cli.asking import Asking, job_of
-from toolwire.cli.following import LOOK_EVERY_S, follow, notices, silence, words
+from toolwire.cli.following import LOOK_EVERY_S, follow, silence, words
 from toolwire.cli.job_pages import all_jobs
 from toolwire.cli.job_words import HEADINGS, in_lines, row, standing
 from toolwire.cli.output import plain, print_json, print_line, print_note
@@ -96,9 +96,8 @@ async def cancel(asking: Asking, job_id: str, *, wait: bool) -> int:
         if wait and not snapshot.final:
             if not asking.json:
                 print_note(standing(snapshot, asking.flags))
-            with notices(quiet=asking.json):
-                view = silence() if asking.json else words(sys.stderr)
-                snapshot = await follow(job, view, look_every=LOOK_EVERY_S)
+            view = silence() if asking.json else words(sys.stderr)
+            snapshot = await follow(job, view, look_every=LOOK_EVERY_S)
     if asking.json:
         print_json(snapshot)
     else:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Literal
 
+from toolwire.cli.times import iso
 from toolwire.client.home import Home
 from toolwire.contracts.encoding import from_base64url
 from toolwire.contracts.errors import ConfigurationError
@@ -67,8 +67,8 @@ def _shown(home: Home, role: Role, name: str, key: KeyEntry, signs: bool) -> Sho
         algorithm=key.algorithm,
         fingerprint=None if key.public is None else _fingerprint(key.public),
         peer=key.peer,
-        valid_from=_time(key.not_before_ms),
-        valid_to=_time(key.not_after_ms),
+        valid_from=iso(key.not_before_ms),
+        valid_to=iso(key.not_after_ms),
         revoked=key.revoked,
         private=home.key_file(key).exists(),
         signs=signs,
@@ -85,12 +85,6 @@ def _fingerprint(public: str) -> str:
 def key_of(home: Home, kid: str) -> Shown:
     """The key of that id, which the home lists."""
     return next(key for key in keys_of(home) if key.kid == kid)
-
-
-def _time(millis: int | None) -> str | None:
-    return (
-        None if millis is None else datetime.fromtimestamp(millis / 1000, UTC).isoformat(timespec="seconds")
-    )
 
 
 def state_of(key: Shown) -> str:

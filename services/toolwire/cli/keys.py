@@ -6,14 +6,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from toolwire.cli import exits
-from toolwire.cli.key_list import Role, key_of, keys_of, state_of
+from toolwire.cli.key_list import Role, Shown, key_of, keys_of, state_of
 from toolwire.cli.output import print_json, print_line, print_note
 from toolwire.cli.table import print_table
 from toolwire.client.clock import now_ms
 from toolwire.client.home import Home
 from toolwire.client.settings import Settings, read_settings
 from toolwire.contracts.errors import UsageError
-from toolwire.services.introductions import Kind, introduce, introduction
+from toolwire.contracts.registry import Registry
+from toolwire.services.introductions import Introduced, Kind, introduce, introduction
 from toolwire.services.provision import (
     add_client,
     add_server,
@@ -24,14 +25,15 @@ from toolwire.services.provision import (
     rotate_server,
 )
 
+LATEST_S = 10 * 366 * 24 * 3600
+"""How far off a new key's time may lie."""
+
 TAKEN_OVER = (
-    "Replicas that run with this home accept it within seconds. Clients read keys when they start, and a "
-    "server signs with a new key of its own when it starts, or when its old one is revoked."
+    "Replicas and clients that run with this home accept it within seconds. A client signs with a new key of "
+    "its own when it starts; a server does, or when its old one is revoked."
 )
 
-REVOKED = (
-    "Replicas that run with this home refuse it within seconds; clients that run, when they start again."
-)
+REVOKED = "Replicas and clients that run with this home refuse it within seconds."
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ class Keys:
     def rotate(self, role: Role, name: str, hmac_for: str | None, after: float) -> int:
         """Put a new key beside the old ones."""
         home = self.place()
+        if not 0 <= after <= LATEST_S:
+            raise UsageError("--after is a number of seconds, at most ten years")
         from_ms = now_ms() + round(after * 1000) if after else None
         if role == "client":
             kid = rotate_client(home, name, hmac_for=hmac_for, from_ms=from_ms)
@@ -92,6 +96,11 @@ class Keys:
             return exits.OK
         print_line(f"{kid} is revoked" if changed else f"{kid} was revoked already")
         print_note(f"{REVOKED} Tell other machines: toolwire keys export {shown.role} {shown.id}")
+        if changed and shown.role == "server" and not _good(home, shown):
+            print_note(
+                f"{kid} was the last key of server {shown.id} that is good here: nobody believes it any "
+                f"more. toolwire keys rotate server {shown.id} makes a new one, where it runs"
+            )
         if shown.private:
             print_note("its private half is no longer needed: delete its file in " + str(home.key_folder))
         return exits.OK
@@ -143,7 +152,7 @@ class Keys:
             print_json({"keys": [{**asdict(key), "kind": key.kind[:-1]} for key in taken]})
             return exits.OK
         for key in taken:
-            print_line(f"{key.news} {key.kind[:-1]} {key.owner}: {key.kid} {key.fingerprint}")
+            print_line(f"{_news(key, home.registry())}: {key.kid} {key.fingerprint}")
         print_note(
             "compare the fingerprints with those of the other machine, by another way than the file came: "
             f"toolwire keys list there. {TAKEN_OVER}"
@@ -163,6 +172,26 @@ class Keys:
 
 def _kind(role: Role) -> Kind:
     return "clients" if role == "client" else "servers"
+
+
+def _good(home: Home, revoked: Shown) -> bool:
+    """Whether the owner of a revoked key has another: to sign with, if it signs here."""
+    others = (key for key in keys_of(home) if (key.role, key.id) == (revoked.role, revoked.id))
+    return any(key.signs or not (revoked.private or key.revoked) for key in others)
+
+
+def _news(key: Introduced, registry: Registry) -> str:
+    """What became of an imported key. One that is added may do at once what its owner may."""
+    owner = f"{key.kind[:-1]} {key.owner}"
+    if key.news == "added" and key.joins:
+        allowed = registry.clients[key.owner].allow if key.kind == "clients" else None
+        may = "" if allowed is None else f", which may use {', '.join(allowed) or 'no tool'}"
+        return f"added to the known {owner}{may}"
+    return (
+        f"known, its other dates not taken over, {owner}"
+        if key.news == "dates differ"
+        else f"{key.news} {owner}"
+    )
 
 
 def _text(source: str) -> str:

@@ -5,6 +5,7 @@ import sysconfig
 import traceback
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -18,6 +19,10 @@ def load_service(target: str) -> Service[Any]:
     The working folder is where its modules are looked for first.
     """
     module_name, _, path = target.partition(":")
+    if module_name.endswith(".py"):
+        file = Path(module_name).with_suffix("")
+        module = file.name if file.is_absolute() else ".".join(file.parts)
+        raise ConfigurationError(f"{target!r} names a file: write {module}:{path or 'ATTR'}")
     if not (module_name and path):
         raise ConfigurationError(
             f"{target!r} names no service: write MODULE:ATTR, such as app:service for `service` in app.py"

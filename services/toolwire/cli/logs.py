@@ -64,8 +64,8 @@ class OneLine(logging.Formatter):
 
 
 class JsonLine(logging.Formatter):
-    """One JSON object: `ts`, `level`, `logger`, `message`; then `event` and its fields, where a record has
-    them (docs/metrics.md lists them), and `exception`, a traceback.
+    """One JSON object, in ASCII: `ts`, `level`, `logger`, `message`; then `event` and its fields, where a
+    record has them (docs/metrics.md lists them), and `exception`, a traceback.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -81,7 +81,7 @@ class JsonLine(logging.Formatter):
             told |= {"event": event, **fields}
         if record.exc_info:
             told["exception"] = self.formatException(record.exc_info)
-        return json.dumps(told, ensure_ascii=False, default=str, separators=(",", ":"))
+        return json.dumps(told, default=str, separators=(",", ":"))
 
 
 def _time(record: logging.LogRecord) -> str:

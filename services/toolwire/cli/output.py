@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable
 from typing import Any
+from unicodedata import category
 
 from pydantic import BaseModel
 
@@ -20,11 +21,12 @@ def print_json(value: object) -> None:
 
 def print_value(value: object) -> None:
     """A JSON value for people: indented and, on a terminal, coloured."""
-    text = json.dumps(plain(value), ensure_ascii=False, indent=2)
+    text = _inert(json.dumps(plain(value), ensure_ascii=False, indent=2))
     if sys.stdout.isatty():
         from rich.console import Console
+        from rich.highlighter import JSONHighlighter
 
-        Console().print_json(text, ensure_ascii=False)
+        Console().print(JSONHighlighter()(text), soft_wrap=True)
     else:
         print(text, flush=True)
 
@@ -65,6 +67,14 @@ def replace_unprintable() -> None:
 def plain(value: object) -> Any:
     """A model of ours as plain JSON values."""
     return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+
+
+def _inert(text: str) -> str:
+    """The same JSON value, with all escaped that is no letter, sign or space: it could act on a terminal."""
+    return "".join(
+        char if char.isprintable() or char == "\n" or category(char) == "Zs" else json.dumps(char)[1:-1]
+        for char in text
+    )
 
 
 def printable(text: str) -> str:

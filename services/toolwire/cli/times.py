@@ -24,6 +24,16 @@ def moment(at_ms: int) -> str:
     return f"{datetime.fromtimestamp(at_ms // 1000, UTC):%Y-%m-%d %H:%M:%S}Z"
 
 
+def iso(at_ms: int | None) -> str | None:
+    """A time that somebody else named, in ISO 8601: the protocol also allows years that no calendar has."""
+    if at_ms is None:
+        return None
+    try:
+        return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")
+    except (OverflowError, ValueError):
+        return f"{at_ms} ms"
+
+
 def clock(at_ms: int) -> str:
     """The time of the day in UTC, to the millisecond: for lines that follow one another."""
     return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%H:%M:%S.%f")[:-3]

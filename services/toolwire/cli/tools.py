@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from typing import cast
 
 from pydantic import JsonValue
 
@@ -10,7 +10,8 @@ from toolwire.cli import exits
 from toolwire.cli.asking import Asking
 from toolwire.cli.examples import command_line
 from toolwire.cli.output import print_json, print_line, print_note
-from toolwire.cli.schemas import in_words, resolved
+from toolwire.cli.schema_reading import Reader, Schema
+from toolwire.cli.schemas import in_words
 from toolwire.cli.suggesting import near
 from toolwire.cli.table import print_table
 from toolwire.contracts.builtin import BUILT_IN
@@ -96,19 +97,20 @@ def _kind(tool: ToolDescriptor) -> str:
 
 
 def _arguments(tool: ToolDescriptor) -> Sequence[str]:
-    root = tool.inputSchema
+    reader = Reader(tool.inputSchema, 0)
+    root = reader.resolved(tool.inputSchema) or {}
     properties = cast("dict[str, JsonValue]", root.get("properties", {}))
-    needed = cast("list[str]", root.get("required", []))
+    needed = frozenset(cast("list[str]", root.get("required", [])))
     width = max(map(len, properties), default=0)
     lines: list[str] = []
     for name, schema in sorted(properties.items(), key=lambda item: item[0] not in needed):
-        told: Any = resolved(schema, root) or {}
+        told = reader.resolved(schema) or {}
         whether = "required" if name in needed else _default(told)
-        lines.append(f"  {name.ljust(width)}  {in_words(schema, root)}  ({whether})")
+        lines.append(f"  {name.ljust(width)}  {in_words(schema, tool.inputSchema)}  ({whether})")
         if "description" in told:
             lines.append(f"  {' ' * width}  {told['description']}")
     return lines
 
 
-def _default(schema: dict[str, Any]) -> str:
+def _default(schema: Schema) -> str:
     return f"default {json.dumps(schema['default'])}" if "default" in schema else "optional"

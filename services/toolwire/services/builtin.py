@@ -57,11 +57,11 @@ def builtin_tools(desk: Desk) -> list[ToolSpec]:
 
     async def list_tools(ctx: Caller, args: ListTools) -> Catalogue:
         """The tools that this client may use, by name; with `built_in` also those that every server has."""
-        client = desk.clients[ctx.client_id]
+        client = desk.clients.get(ctx.client_id)  # it may have left the registry meanwhile
         open_to_it = (
             spec.descriptor
             for spec in desk.tools.values()
-            if (args.built_in if spec.builtin else client.allows(spec.name))
+            if (args.built_in if spec.builtin else client is not None and client.allows(spec.name))
         )
         return Catalogue(tools=tuple(sorted(open_to_it, key=lambda told: told.name)))
 

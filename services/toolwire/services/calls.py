@@ -159,9 +159,9 @@ class Calls:
             await self._reply(authentic, stored(record))
 
     async def _note_attempt(self, authentic: Authentic) -> Record | None:
-        client = self.policy.clients[authentic.key.owner]
+        client = self.policy.clients.get(authentic.key.owner)  # it may have left the registry meanwhile
         # No attempt runs with a deadline further off: none keeps its tombstone for longer either.
-        latest_ms = now_ms() + client.max_ttl_s * 1000
+        latest_ms = now_ms() + (0 if client is None else client.max_ttl_s * 1000)
         return await self.attempts.store.readdress(
             _key(authentic),
             _address(authentic),

@@ -18,6 +18,7 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from toolwire.contracts.encoding import NotJson, sendable
 from toolwire.contracts.errors import Code, ToolError, WireError
+from toolwire.contracts.fields import field_errors
 from toolwire.contracts.sealing import MAX_LINE_BYTES
 from toolwire.services.plans import Prepared
 from toolwire.services.store.port import StoreAway
@@ -105,10 +106,13 @@ def _result(prepared: Prepared, value: Any) -> Ended:
 
 
 def write_result(returns: TypeAdapter[Any], value: Any) -> JsonValue:
-    """A tool's value, validated strictly, in its JSON form."""
-    written: JsonValue = returns.dump_python(
-        returns.validate_python(value, strict=True), mode="json", by_alias=True, warnings="error"
-    )
+    """A tool's value, validated strictly, in its JSON form. `ValueError` where it does not fit."""
+    try:
+        valid = returns.validate_python(value, strict=True)
+    except ValidationError as error:
+        complaints = "; ".join(str(field) or field.message for field in field_errors(error))
+        raise ValueError(complaints) from None  # pydantic's own text repeats the value, and goes to the log
+    written: JsonValue = returns.dump_python(valid, mode="json", by_alias=True, warnings="error")
     return written
 
 

@@ -22,7 +22,7 @@ def check_implementation(contract: Contract[..., Any], own: Signature, function:
         if not (own.whole and own.model is declared.model):
             takes = f"take one parameter, annotated as {declared.model.__name__} and without a default"
             raise _differs(contract, function, takes)
-    elif own.model.model_fields:
+    elif own.whole or own.model.model_fields:
         raise _differs(contract, function, "take no arguments")
     if not _same_result(declared, own):
         raise _differs(contract, function, f"return {_shown(declared.result)}, not {_shown(own.result)}")

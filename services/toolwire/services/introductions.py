@@ -10,18 +10,23 @@ from typing import Annotated, Literal
 
 import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from tomlkit.items import Table
 
 from toolwire.client.home import Home
 from toolwire.contracts.encoding import from_base64url
 from toolwire.contracts.errors import ConfigurationError, KeyRefused
 from toolwire.contracts.keys import ed25519_verifier, fingerprint
-from toolwire.contracts.names import Id, Kid, Millis
+from toolwire.contracts.names import MAX_SAFE_INTEGER, Id, Kid, Millis
 from toolwire.contracts.registry import KeyEntry, Registry
-from toolwire.services.new_keys import inline
-from toolwire.services.provision import add_patterns, mark_revoked
+from toolwire.services.new_keys import add_key
+from toolwire.services.provision import add_patterns, listed_key, mark_revoked
 from toolwire.services.registry_edit import editing, entry
 
 Kind = Literal["clients", "servers"]
+
+News = Literal["added", "revoked", "shortened", "known", "dates differ"]
+"""`shortened`: it is good until an earlier time now. `dates differ`: those here hold on."""
+
 MAX_CHARACTERS = 256 * 1024
 
 
@@ -58,7 +63,9 @@ class Introduced:
     owner: str
     kid: str
     fingerprint: str
-    news: Literal["added", "revoked", "known"]
+    news: News
+    joins: bool
+    """Whether its owner was known here before: then the key may do at once what that one may."""
 
 
 def introduction(home: Home, kind: Kind, name: str) -> str:
@@ -76,14 +83,13 @@ def introduction(home: Home, kind: Kind, name: str) -> str:
             f"{name}` makes one. A shared secret is not exported: carry its file yourself"
         )
     piece = tomlkit.document()
-    listed = entry(piece, kind, name).setdefault("keys", tomlkit.array().multiline(multiline=True))
     for key in keys:
-        listed.append(inline(key.model_dump(exclude_defaults=True)))
+        add_key(entry(piece, kind, name), key.model_dump(exclude_defaults=True))
     return tomlkit.dumps(piece)
 
 
 def introduce(home: Home, text: str, *, allow: Iterable[str] = ()) -> list[Introduced]:
-    """Take a piece in: what is new is added, and what it says is revoked is revoked.
+    """Take a piece in: what is new is added, and a known key is revoked, or ends earlier, where it says so.
 
     `allow`: what the clients in it may use from now on, beside what they may already. Nothing is written, and
     `ConfigurationError` says why, where the piece holds more than public keys, a key that must not be used,
@@ -150,23 +156,41 @@ def _take(
     registry: tomlkit.TOMLDocument, known: dict[str, _Known], kind: Kind, owner: str, key: _PublicKey
 ) -> Introduced:
     shown = _fingerprint(key)
+    joins = any((one.kind, one.owner) == (kind, owner) for one in known.values())
     party = entry(registry, kind, owner)
     found = known.get(key.kid)
     if found is None:
-        listed = party.setdefault("keys", tomlkit.array().multiline(multiline=True))
-        listed.append(inline(key.model_dump(exclude_defaults=True)))
+        add_key(party, key.model_dump(exclude_defaults=True))
         known[key.kid] = _Known(kind, owner, KeyEntry.model_validate(key.model_dump()))
-        return Introduced(kind, owner, key.kid, shown, "added")
+        return Introduced(kind, owner, key.kid, shown, "added", joins)
+    if key.revoked and found.entry.revoked:
+        return Introduced(
+            kind, owner, key.kid, shown, "known", joins
+        )  # whoever had it, it is good for nothing
     if (found.kind, found.owner, found.entry.public) != (kind, owner, key.public):
         raise ConfigurationError(
             f"the key id {key.kid!r} stands for another key here, of {found.kind[:-1]} {found.owner!r}: "
             "somebody is not who they say, or two machines made keys for the same id. Compare the "
             "fingerprints (`toolwire keys list`), and let one of them make a new key: `toolwire keys rotate`"
         )
-    if key.revoked and not found.entry.revoked:
+    return Introduced(kind, owner, key.kid, shown, _narrow(party, found.entry, key), joins)
+
+
+def _narrow(party: Table, here: KeyEntry, key: _PublicKey) -> News:
+    """Take over what makes a known key good for less: that it is revoked, or an earlier end."""
+    if key.revoked and not here.revoked:
         mark_revoked(party, key.kid)
-        return Introduced(kind, owner, key.kid, shown, "revoked")
-    return Introduced(kind, owner, key.kid, shown, "known")
+        return "revoked"
+    if (key.not_before_ms, key.not_after_ms) == (here.not_before_ms, here.not_after_ms):
+        return "known"
+    if key.not_after_ms is None or key.not_after_ms >= _end(here):
+        return "dates differ"
+    listed_key(party, key.kid)["not_after_ms"] = key.not_after_ms
+    return "shortened"
+
+
+def _end(key: KeyEntry) -> int:
+    return MAX_SAFE_INTEGER if key.not_after_ms is None else key.not_after_ms
 
 
 def _fingerprint(key: _PublicKey) -> str:

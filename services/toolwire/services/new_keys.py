@@ -7,7 +7,7 @@ from pathlib import Path
 import tomlkit
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from tomlkit.items import InlineTable
+from tomlkit.items import AoT, InlineTable, Table
 
 from toolwire.client.home import Home
 from toolwire.contracts.encoding import base64url
@@ -36,7 +36,13 @@ def new_key(home: Home, owner: str, peer: str | None) -> dict[str, str | int]:
     }
 
 
-def inline(values: dict[str, str | int]) -> InlineTable:
+def add_key(party: Table, values: dict[str, str | int]) -> None:
+    """List a key with a client or a server: as a line of its array or, where there are such, as a table."""
+    listed = party.setdefault("keys", tomlkit.array().multiline(multiline=True))
+    listed.append(tomlkit.item(values) if isinstance(listed, AoT) else _inline(values))
+
+
+def _inline(values: dict[str, str | int]) -> InlineTable:
     """A key's entry as one line of TOML."""
     table = tomlkit.inline_table()
     for name, value in values.items():

@@ -4,28 +4,38 @@ Everything here may be repeated, except what says "a new key": what exists alrea
 that provision the same home at the same time wait for each other.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import tomlkit
-from tomlkit.items import Table
+from tomlkit.items import InlineTable, Table
 
 from toolwire.client.home import Home
 from toolwire.contracts.errors import ConfigurationError
 from toolwire.contracts.registry import KeyEntry, Registry
-from toolwire.services.new_keys import inline, new_key
-from toolwire.services.registry_edit import alone, checked, editing, entry, new_registry, write_registry
+from toolwire.services.new_keys import add_key, new_key
+from toolwire.services.registry_edit import (
+    alone,
+    checked,
+    editing,
+    entry,
+    new_registry,
+    write_registry,
+    writing,
+)
 
 
 def create_home(path: Path | str) -> Home:
     """The home at that path, made if it is not there: mode 0700, unseen by git, with an empty registry."""
     home = Home(path)
     for folder in (home.path, home.key_folder):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.chmod(0o700)
+        with writing(folder):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.chmod(0o700)
     with alone(home):
         if not (unseen := home.path / ".gitignore").exists():
-            unseen.write_text("*\n", encoding="utf-8")
+            with writing(unseen):
+                unseen.write_text("*\n", encoding="utf-8")
         if not home.registry_file.exists():
             write_registry(home, new_registry())
     return home
@@ -68,13 +78,27 @@ def rotate_client(
     `from_ms`: it is not good before, so that there is time to make it known.
     """
     with editing(home) as registry:
-        return _add_key(home, _listed(home, registry, "clients", client_id), client_id, hmac_for, from_ms)
+        party = _listed(home, registry, "clients", client_id)
+        _check_here(home, client_id, home.registry().clients[client_id].keys)
+        return _add_key(home, party, client_id, hmac_for, from_ms)
 
 
 def rotate_server(home: Home, server_id: str, *, from_ms: int | None = None) -> str:
     """A new Ed25519 key for a server beside its old ones, as with `rotate_client`."""
     with editing(home) as registry:
-        return _add_key(home, _listed(home, registry, "servers", server_id), server_id, None, from_ms)
+        party = _listed(home, registry, "servers", server_id)
+        _check_here(home, server_id, home.registry().servers[server_id].keys)
+        return _add_key(home, party, server_id, None, from_ms)
+
+
+def _check_here(home: Home, owner: str, keys: Sequence[KeyEntry]) -> None:
+    """A key that is made where its owner is not would be one that the owner does not have."""
+    in_use = not all(key.revoked for key in keys)
+    if in_use and not any(home.key_file(key).exists() for key in keys):
+        raise ConfigurationError(
+            f"the private keys of {owner!r} are on another machine: `toolwire keys rotate` and `toolwire keys "
+            "export` there, then `toolwire keys import` here"
+        )
 
 
 def revoke(home: Home, kid: str) -> bool:
@@ -116,11 +140,16 @@ def add_patterns(client: Table, patterns: Iterable[str], *, field: str = "allow"
 
 def mark_revoked(party: Table, kid: str) -> bool:
     """Put the mark on one of a party's keys. False: it is there."""
-    for key in party["keys"]:
-        if key["kid"] == kid and not key.get("revoked", False):
-            key["revoked"] = True
-            return True
-    return False
+    key = listed_key(party, kid)
+    marked = "revoked" in key and bool(key["revoked"])
+    key["revoked"] = True
+    return not marked
+
+
+def listed_key(party: Table, kid: str) -> InlineTable | Table:
+    """What the registry says of one of a party's keys."""
+    found: InlineTable | Table = next(key for key in party["keys"] if key["kid"] == kid)
+    return found
 
 
 def _ensure_key(home: Home, party: Table, owner: str, peer: str | None) -> str:
@@ -134,10 +163,12 @@ def _ensure_key(home: Home, party: Table, owner: str, peer: str | None) -> str:
 
 
 def _add_key(home: Home, party: Table, owner: str, peer: str | None, from_ms: int | None) -> str:
-    new = new_key(home, owner, None if peer is None else checked(peer))
+    secret_with = None if peer is None else checked(peer)
+    with writing(home.key_folder):
+        new = new_key(home, owner, secret_with)
     if from_ms is not None:
         new["not_before_ms"] = from_ms
-    party.setdefault("keys", tomlkit.array().multiline(multiline=True)).append(inline(new))
+    add_key(party, new)
     return str(new["kid"])
 
 

@@ -2,12 +2,14 @@
 
 import fcntl
 import os
+import stat
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 
 import tomlkit
 from pydantic import ValidationError
-from tomlkit.items import Table
+from tomlkit.items import InlineTable, Table
 
 from toolwire.client.home import Home
 from toolwire.contracts.errors import ConfigurationError
@@ -37,9 +39,23 @@ def alone(home: Home) -> Generator[None]:
     """Only one process is in this block for that home; others wait at its beginning."""
     if not home.path.is_dir():
         home.registry()  # says that there is none, and what makes one
-    with (home.path / LOCK_FILE).open("a") as lock:
+    with writing(home.path / LOCK_FILE):
+        lock = (home.path / LOCK_FILE).open("a")
+    with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def writing(path: Path) -> Generator[None]:
+    """`ConfigurationError` where the system does not let the block make or change that file or folder."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} cannot be written: {error.strerror or error}. See who owns it and its folder, and "
+            "whether the disk is full, or name another home: TOOLWIRE_HOME"
+        ) from error
 
 
 def new_registry() -> tomlkit.TOMLDocument:
@@ -59,14 +75,33 @@ def write_registry(home: Home, document: tomlkit.TOMLDocument) -> None:
         raise ConfigurationError(
             f"{home.registry_file} stays as it is: {where}: {complaint['msg']}"
         ) from error
-    draft = home.registry_file.with_suffix(f".{os.getpid()}.draft")
-    draft.write_text(tomlkit.dumps(document), encoding="utf-8")
-    draft.replace(home.registry_file)
+    with writing(home.registry_file):
+        _replace(home.registry_file.resolve(), tomlkit.dumps(document))
+
+
+def _replace(file: Path, text: str) -> None:
+    """In one step; the file keeps its mode."""
+    draft = file.with_suffix(f".{os.getpid()}.draft")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        if file.exists():
+            draft.chmod(stat.S_IMODE(file.stat().st_mode))
+        draft.replace(file)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def entry(document: tomlkit.TOMLDocument, kind: str, name: str) -> Table:
-    """The entry of a client or a server, made where there is none; `kind` is `clients` or `servers`."""
+    """The entry of a client or a server, made where there is none; `kind` is `clients` or `servers`.
+
+    `ConfigurationError` where it cannot be made.
+    """
     group = document.setdefault(kind, tomlkit.table(is_super_table=True))
+    if isinstance(group, InlineTable) and name not in group:
+        raise ConfigurationError(
+            f"nobody can be added to `{kind} = {{…}}` of the registry: write its entries as tables of their "
+            f"own, such as [{kind}.{name}]"
+        )
     found: Table = group.setdefault(checked(name), tomlkit.table())
     return found
 

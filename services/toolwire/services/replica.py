@@ -63,7 +63,8 @@ class Replica:
 
     Raises `ConfigurationError` on entering where keys or settings are wrong, the broker layer's `BrokerError`
     where no broker could be reached, and `StoreAway`. `transport` carries the messages instead of the
-    RabbitMQ that the settings name.
+    RabbitMQ that the settings name. It tells by itself when it has lost a connection and has it again: the
+    signal `reconnected`, and its log line and figure, are about the RabbitMQ of the settings alone.
     """
 
     def __init__(
@@ -116,7 +117,7 @@ class Replica:
     @property
     def ready(self) -> bool:
         """Whether a request that arrives now would be handled."""
-        return self._consumer.ready and self._publisher.connected and not self._watch.away
+        return self._inside.ready
 
     async def _start(self, stack: AsyncExitStack) -> None:
         settings, server_id = self.settings, self.service.server_id
@@ -158,7 +159,7 @@ class Replica:
             runner=self._runner,
             answers=answers,
             places=settings.places,
-            on_store_away=self._report_store_away,
+            on_store_away=lambda: self._watch.report(),  # noqa: PLW0108 - there is no watch yet
         )
         intake = Intake(identity.client_keys, self._calls, answers, post, self._work, signals)
         self._consumer = transport.consumer(
@@ -209,9 +210,6 @@ class Replica:
                 lambda: control_queue(server_id, self.name), prefetch=1, handler=self._controlled, acks=False
             ),
         ]
-
-    def _report_store_away(self) -> None:
-        self._watch.report()
 
     def _hinted(self, _: Delivery) -> None:
         """A hint carries nothing: the store says what there is to do (promise P2)."""

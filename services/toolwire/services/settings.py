@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field
 
 from toolwire.client.home import Home
 from toolwire.client.settings import Settings
+from toolwire.client.urls import UNREADABLE, is_whole
 from toolwire.services.telemetry.address import http_address
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -15,10 +16,17 @@ def _address(text: str) -> str:
     return str(http_address(text))
 
 
+def _store(url: str) -> str:
+    # The URL may hold a password, so that the complaint must not repeat it.
+    if not url.startswith("sqlite:") and not ("://" in url and is_whole(url)):
+        raise ValueError(UNREADABLE)
+    return url
+
+
 class ServiceSettings(Settings):
     """The settings of a replica. Each field is also `TOOLWIRE_<NAME>` and a key of toolwire.toml."""
 
-    store: str | None = None
+    store: Annotated[str, AfterValidator(_store)] | None = None
     """Where records and jobs are kept, as an SQLAlchemy URL; a SQLite file in TOOLWIRE_HOME otherwise."""
     places: Annotated[int, Field(ge=1)] = 32
     """How many calls one replica runs at the same time."""

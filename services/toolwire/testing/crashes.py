@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Self
@@ -9,6 +10,8 @@ from typing import Any, Self
 from toolwire.services import Replica, Service
 from toolwire.services.tools import ToolSpec
 from toolwire.testing.faults import Faults
+
+log = logging.getLogger("toolwire.testing")
 
 
 class Mortal(Service[Any]):
@@ -44,15 +47,20 @@ def _watched(spec: ToolSpec, faults: Faults) -> ToolSpec:
 
 
 class Restarted:
-    """Keeps one replica running: when `faults` kill it, a fresh one starts."""
+    """Keeps one replica running: when `faults` kill it, a fresh one starts.
+
+    Where none can start, what it raised is logged, is raised by whatever kills again, and ends the block.
+    """
 
     def __init__(self, make: Callable[[], Replica], faults: Faults) -> None:
         self._make = make
         self._faults = faults
         self._one_at_a_time = asyncio.Lock()
         self._restarts: list[asyncio.Task[None]] = []
+        self._failure: Exception | None = None
 
     async def __aenter__(self) -> Self:
+        self._faults.begin()
         self.replica = await self._make().__aenter__()
         self._faults.under(self._restart)
         return self
@@ -60,6 +68,8 @@ class Restarted:
     async def __aexit__(self, *_: object) -> None:
         self._faults.under(None)
         await asyncio.gather(*self._restarts, return_exceptions=True)
+        if self._failure is not None:
+            raise self._failure
         await self.replica.__aexit__(None, None, None)
 
     async def _restart(self) -> None:
@@ -70,5 +80,12 @@ class Restarted:
 
     async def _replace(self) -> None:
         async with self._one_at_a_time:
+            if self._failure is not None:
+                raise self._failure
             await self.replica.kill()
-            self.replica = await self._make().__aenter__()
+            try:
+                self.replica = await self._make().__aenter__()
+            except Exception as error:
+                log.exception("no fresh replica could start after a crash")
+                self._failure = error
+                raise

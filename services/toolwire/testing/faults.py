@@ -49,6 +49,10 @@ class Faults:
 
     `injected` counts what was done, such as `{"drop request": 3, "crash": 1}`, so that a test can tell
     whether it met what it is about.
+
+    Everything that is counted begins anew whenever a service starts to run with them (in `in_memory`, a
+    `Bench` or a test with the marker), so that one object serves many tests. Services that run at the same
+    time have one each.
     """
 
     def __init__(
@@ -69,7 +73,6 @@ class Faults:
             raise UsageError("delay cannot be negative, and crash_after counts from 1")
         if unknown := set(kinds) - KINDS:
             raise UsageError(f"there is no kind of message {min(unknown)!r}; there are {sorted(KINDS)}")
-        self.injected: Counter[str] = Counter()
         self._drop = drop
         self._duplicate = duplicate
         self._reorder = reorder
@@ -77,9 +80,8 @@ class Faults:
         self._kinds = frozenset(kinds)
         self._crash_after = crash_after
         self._seed = seed
-        self._seen: Counter[str] = Counter()
-        self._runs = 0
         self._kill: Callable[[], Awaitable[None]] | None = None
+        self.begin()
 
     def around(self, transport: Transport) -> Transport:
         """A transport that carries messages by `transport`, with these faults.
@@ -99,6 +101,12 @@ class Faults:
         await self._kill()
 
     # --- for those who inject ---
+
+    def begin(self) -> None:
+        """Count from the start, as if nothing had happened yet."""
+        self.injected: Counter[str] = Counter()
+        self._seen: Counter[str] = Counter()
+        self._runs = 0
 
     def fate(self, kind: str, place: str) -> Fate:
         """What becomes of the next message of that kind at that place: "sent" or "received"."""

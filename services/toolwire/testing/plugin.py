@@ -42,8 +42,11 @@ def pytest_pycollect_makeitem(collector: pytest.Collector, obj: object) -> None:
 
     Nothing else could run it: the fixtures live in pytest-asyncio's loop.
     """
-    if not inspect.iscoroutinefunction(obj):
-        return  # this is asked about every name of every test module: most are none of our business
+    # Every name of every test module comes by: what is no function may be anything, and is not to be touched.
+    if not inspect.isfunction(obj) or not inspect.iscoroutinefunction(obj):
+        return
+    if not collector.config.pluginmanager.hasplugin("asyncio"):
+        return  # the fixtures say what is missing
     own: list[pytest.Mark] = getattr(obj, "pytestmark", [])
     names = {mark.name for mark in (*collector.iter_markers(), *own)}
     if MARKER in names and "asyncio" not in names:
@@ -93,6 +96,13 @@ def toolwire_bench(
             f"{request.node.nodeid} does not say which service it is about: write\n\n"
             "    pytestmark = pytest.mark.toolwire(service)\n\n"
             "at the top of its module, or mark the test itself",
+            pytrace=False,
+        )
+    if "anyio_backend" in request.fixturenames:
+        pytest.fail(
+            f"anyio's plugin runs {request.node.nodeid}, in another event loop than the one that Toolwire's "
+            "fixtures live in: take the mark anyio off it, or set anyio_mode to strict, and pytest-asyncio "
+            "runs it",
             pytrace=False,
         )
     from toolwire.broker.transport import AmqpTransport

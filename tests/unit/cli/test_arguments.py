@@ -55,6 +55,7 @@ def test_a_document_comes_from_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
         (["a=1"], '{"a": 2}', "the argument 'a' is given twice"),
         ([], "{", "--args cannot be read as JSON"),
         ([], '{"a": 1, "a": 2}', "--args cannot be read as JSON"),
+        ([], "a.json", "--args cannot be read as JSON: "),
         ([], "[1]", "--args holds no JSON object"),
         ([], "@/no/such/file", "the arguments in '@/no/such/file' cannot be read"),
     ],
@@ -63,3 +64,17 @@ def test_what_cannot_be_read_is_said(pairs: list[str], document: str | None, com
     with pytest.raises(UsageError) as raised:
         read_arguments(pairs, document)
     assert str(raised.value).startswith(complaint)
+
+
+def test_who_names_a_file_is_told_how(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=r"`--args @a\.json` reads a file$"):
+        read_arguments([], "a.json")
+    with pytest.raises(UsageError) as raised:
+        read_arguments([], '{"a": 1')
+    assert "@" not in str(raised.value), "that is no name of a file"
+    (tmp_path / "a.json").write_text("{")
+    with pytest.raises(UsageError) as raised:
+        read_arguments([], "@a.json")
+    assert str(raised.value).startswith("a.json cannot be read as JSON")
+    assert "@" not in str(raised.value)

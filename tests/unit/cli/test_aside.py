@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -25,7 +26,7 @@ from toolwire.contracts.errors import ConfigurationError, UsageError
 from toolwire.contracts.sealing import seal
 from toolwire.services.provision import add_client, add_server, change_allowed, create_home, revoke
 
-SERVER, CLIENT = "server-1", "client-1"
+SERVER, CLIENT, OPERATOR = "server-1", "client-1", "operator-1"
 NOW = 1_800_000_000_000
 CONTRACTS = Path(__file__).parents[3] / "contracts"
 
@@ -63,9 +64,9 @@ def pile_of(home: Home, *messages: Delivery) -> Pile:
     return Pile(letters_in(messages, home.client_keys_here(SERVER), NOW), 0)
 
 
-def errands(home: Home, body: bytes, **wish: Any) -> list[Errand]:
+def errands(home: Home, body: bytes, client: str = OPERATOR, **wish: Any) -> list[Errand]:
     pile = Pile([a_letter(home, body)], 0)
-    return plan(pile, Shelf("dead", SERVER, home, ()), Wish(all=True, **wish))
+    return plan(pile, Shelf("dead", SERVER, home, (), client), Wish(all=True, **wish))
 
 
 @pytest.mark.parametrize("kind", ["dead", "junk"])
@@ -134,6 +135,7 @@ def test_names_are_short_and_find_one_message(home: Home) -> None:
     for name in ("", pile.letters[0].digest[:1], "zz"):
         with pytest.raises(UsageError):
             pile.find(name)
+    assert pile.names is pile.names, "to make them takes long where the pile is big"
 
 
 # --- what is shown ---
@@ -200,7 +202,7 @@ def test_what_cannot_be_read_stays_whoever_insists(home: Home, body: bytes) -> N
 
 
 def entry(errand: Errand) -> dict[str, str]:
-    return {"line": errand.line.digest, "request_id": errand.request_id}
+    return {"line": errand.line.digest, "request_id": errand.request_id, "client_id": OPERATOR}
 
 
 def test_what_was_answered_is_only_removed_and_what_failed_waits_for_a_word(home: Home) -> None:
@@ -222,6 +224,22 @@ def test_what_was_answered_is_only_removed_and_what_failed_waits_for_a_word(home
     (third,) = errands(home, body, again=True)
     assert (third.done, third.request_id) == (None, f"{first.request_id}-3")
     change_allowed(home, CLIENT, remove=["add"])
+
+
+def test_what_another_client_has_begun_waits_for_that_client_or_for_a_word(home: Home) -> None:
+    """The service tells repetitions by client and request id: to another client it would run it again."""
+    body = a_line(home)
+    (first,) = errands(home, body)
+    for outcome in ("begun", "undelivered", "no_answer", "refused"):
+        audit.record(home, outcome, entry(first))
+        (errand,) = errands(home, body, "operator-2")
+        assert errand.obstacle == "begun as operator-1: repeat with --client operator-1, or --again"
+        (again,) = errands(home, body, "operator-2", again=True)
+        assert (again.obstacle, again.request_id) == (None, f"{first.request_id}-2")
+    audit.record(home, "answered", entry(first))
+    (errand,) = errands(home, body, "operator-2")
+    assert errand.obstacle is None
+    assert errand.done is not None
 
 
 def test_what_is_to_be_replayed_is_named_or_all_of_it() -> None:
@@ -264,8 +282,24 @@ def test_the_audit_is_a_line_for_each_in_a_file_of_ones_own(
     assert file.stat().st_mode & 0o777 == 0o600
     assert [record.name for record in caplog.records] == ["toolwire.audit"] * 2
     with file.open("a") as stream:
-        stream.write('{"a piece of a li\n')
+        stream.write('7\nnull\n["line"]\n"line"\n{"line": []}\n{"a piece of a li')
     assert audit.last_replays(home)["a"]["n"] == 2
+    audit.record(home, "begun", {"line": "a", "n": 3})
+    assert audit.last_replays(home)["a"]["n"] == 3
+
+
+def test_an_audit_that_takes_only_a_part_of_a_line_stops_what_was_to_be_done(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is nearly full takes a part, and says how much."""
+    write = os.write
+
+    def write_a_part(file: int, line: bytes) -> int:
+        return write(file, line[:5])
+
+    monkeypatch.setattr(os, "write", write_a_part)
+    with pytest.raises(ConfigurationError, match="nothing is replayed or purged without it"):
+        audit.record(home, "begun", {"line": "a"})
 
 
 def test_without_an_audit_nothing_is_done(home: Home) -> None:

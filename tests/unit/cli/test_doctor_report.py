@@ -89,6 +89,27 @@ async def test_settings_that_cannot_be_read_are_the_only_finding() -> None:
     assert "TOOLWIRE_BROKER_URL" in only(found, "settings").what
 
 
+async def test_no_piece_of_a_password_is_told() -> None:
+    given = {"store": "postgresql://u:s3@cret@host/base", "broker_url": "amqp://u:s3@cret@127.0.0.1:1/"}
+    told = str(await diagnose(given, management=None, areas=read_areas("home,store,broker")))
+    assert "amqp://127.0.0.1:1/" in told
+    assert "postgresql://host/base" in told
+    assert "cret" not in told
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://admin:s3cret#1@127.0.0.1:15672", "http://admin:s3cret@[bad", "ftp://u:s3cret@x", "http://"],
+)
+def test_a_management_url_that_cannot_be_meant_is_not_repeated(
+    url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code_of(app, ["doctor", "--management", url]) == exits.USAGE
+    told = capsys.readouterr()
+    assert "--management is a URL" in told.err
+    assert "s3cret" not in told.out + told.err
+
+
 # --- the report ---
 
 
@@ -96,10 +117,29 @@ def test_the_report_for_people() -> None:
     assert list(lines(FOUND)) == [
         (None, "queues"),
         (Level.OK, "queue q: all is well"),
+        (Level.NOTE, "queue q: so"),
         (Level.WARNING, "queue q: it fills"),
         (None, "           -> empty it"),
-        (Level.NOTE, "queue q: so"),
         (None, "1 warning, 1 note, 1 ok"),
+    ]
+
+
+def test_what_is_worst_stands_next_to_the_prompt() -> None:
+    home = Desk(Area.HOME, "client c")
+    found = [home.error("no_key", "it has none", "make one"), *FOUND, home.ok("fine", "it is there")]
+    assert [text for _, text in lines(found)] == [
+        "queues",
+        "queue q: all is well",
+        "queue q: so",
+        "home",
+        "client c: it is there",
+        "queues",
+        "queue q: it fills",
+        "           -> empty it",
+        "home",
+        "client c: it has none",
+        "           -> make one",
+        "1 error, 1 warning, 1 note, 2 ok",
     ]
 
 
@@ -168,6 +208,7 @@ def test_options_that_cannot_be_meant(
 def test_areas_are_read_from_a_list() -> None:
     assert read_areas(None) == frozenset(Area)
     assert read_areas("broker, queues") == {Area.BROKER, Area.QUEUES}
+    assert read_areas("keys") == {Area.HOME}, "keys are in the home"
     with pytest.raises(UsageError):
         read_areas("")
 

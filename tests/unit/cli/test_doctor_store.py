@@ -134,7 +134,7 @@ def test_another_kind_of_store_is_not_looked_into(tmp_path: Path) -> None:
     assert isinstance(found, Unseen)
     assert "postgresql" in found.because
     assert "secret" not in found.because
-    nonsense = look_at_store(read_settings(ServiceSettings, home=tmp_path, store="nonsense"), SERVER)
+    nonsense = look_at_store(read_settings(ServiceSettings, home=tmp_path, store="sqlite:nonsense"), SERVER)
     assert isinstance(nonsense, Unseen)
 
 

@@ -1,12 +1,16 @@
 """Errors at the command line: the exit code, the words for people, the document for programs."""
 
+import io
+import re
+import sys
+
 import pytest
 
 from toolwire.broker.errors import Away
 from toolwire.broker.node import NodeError
 from toolwire.cli import exits
 from toolwire.cli.explain import explain
-from toolwire.cli.output import print_error, printable
+from toolwire.cli.output import print_error, print_value, printable
 from toolwire.contracts import errors
 from toolwire.contracts.errors import Code, FieldError, JobFailed, RemoteError, ResultMismatch, WireError
 from toolwire.services.store.port import StoreAway
@@ -17,6 +21,7 @@ BAD = WireError(
     retryable=False,
     fields=(FieldError(path="/numbers/0", type="float_type", message="Input should be a valid number"),),
 )
+LATE = WireError(code=Code.DEADLINE_EXCEEDED, message="too late", retryable=False)
 
 
 @pytest.mark.parametrize(
@@ -39,6 +44,7 @@ BAD = WireError(
         (Away("x"), exits.UNDELIVERED),
         (StoreAway("x"), exits.UNDELIVERED),
         (errors.DeadlineExceeded("r"), exits.TOO_LATE),
+        (RemoteError.of(LATE), exits.TOO_LATE),
         (errors.AnswerNotVerified("r", ("x",)), exits.TOO_LATE),
         (errors.NotAccepted("r"), exits.TOO_LATE),
         (errors.JobNotOver("j", "r"), exits.TOO_LATE),
@@ -62,7 +68,24 @@ def test_a_coded_error_shows_code_message_fields_and_advice() -> None:
         "message": "the arguments do not fit 'add'",
         "retryable": False,
         "fields": [{"path": "/numbers/0", "type": "float_type", "message": "Input should be a valid number"}],
+        "hints": ["Values are read as JSON: numbers='[1, 2]' is a list, name='\"7\"' a text."],
     }
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        (Code.RESULT_INVALID, "service's log has the details under that error id"),
+        (Code.RESULT_TOO_LARGE, "Ask for less"),
+        (Code.DEADLINE_EXCEEDED, "under a new request id"),
+    ],
+)
+def test_programs_and_people_get_the_same_advice(code: Code, advice: str) -> None:
+    said = WireError(code=code, message="x", retryable=False)
+    for error in (RemoteError.of(said), JobFailed("job-1", said)):
+        explained = explain(error)
+        (told,) = (line for line in explained.lines if advice in line)
+        assert told in explained.document["hints"]
 
 
 def test_a_tools_own_words_are_shown() -> None:
@@ -133,3 +156,22 @@ def test_people_read_stderr_and_programs_stdout(capsys: pytest.CaptureFixture[st
 
 def test_a_server_cannot_move_the_terminals_cursor() -> None:
     assert printable("\x1b[2Jgone\r\nhello\tworld ✓") == "�[2Jgone�\nhello\tworld ✓"
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        """It is a terminal."""
+        return True
+
+
+@pytest.mark.parametrize("stream", [io.StringIO, Terminal])
+def test_a_result_cannot_move_the_terminals_cursor(
+    monkeypatch: pytest.MonkeyPatch, stream: type[io.StringIO]
+) -> None:
+    out = stream()
+    monkeypatch.setattr(sys, "stdout", out)
+    print_value({"gr\xfc\xdfe": "\x9b2J\x7f\u202eevil\ud800 日本\u3000語 ✓ 😀"})
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue())  # the colours
+    assert shown == '{\n  "grüße": "\\u009b2J\\u007f\\u202eevil\\ud800 日本\u3000語 ✓ 😀"\n}\n'

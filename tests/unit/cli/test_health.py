@@ -76,7 +76,9 @@ def test_without_an_address_it_says_where_to_put_one(capsys: pytest.CaptureFixtu
     assert "TOOLWIRE_HTTP" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("url", ["127.0.0.1:9464", "file:///etc/passwd", "http://"])
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:9464", "file:///etc/passwd", "http://", "http://[bad", "http://host:port"]
+)
 def test_what_is_no_page_is_said(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code_of(app, ["health", url]) == exits.USAGE
     assert "write http://HOST:PORT/readyz" in capsys.readouterr().err

@@ -128,3 +128,43 @@ def test_only_new_makes_a_home(keys: Keys) -> None:
         code, _, err = keys(*words)
         assert (code, "there is no registry at" in err) == (exits.CONFIGURATION, True)
     assert not keys.home.path.exists()
+
+
+def test_a_second_key_of_a_known_client_says_what_it_may_use(
+    keys: Keys, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys("new", "client", "bob")
+    there = Keys(Home(tmp_path / "there"), capsys)
+    there("new", "server", "s1")
+    piece = tmp_path / "bob.toml"
+    piece.write_text(keys("export", "client", "bob")[1])
+    there("import", str(piece), "--allow", "add")
+    keys("rotate", "client", "bob")
+    piece.write_text(keys("export", "client", "bob")[1])
+    code, out, _ = there("import", str(piece))
+    assert code == exits.OK
+    assert out.splitlines()[0].startswith("known client bob: bob.1 SHA256:")
+    assert out.splitlines()[1].startswith("added to the known client bob, which may use add: bob.2 SHA256:")
+
+
+@pytest.mark.parametrize("after", ["inf", "1e300", "1e9"])
+def test_a_key_that_would_never_sign_is_not_made(keys: Keys, after: str) -> None:
+    keys("new", "server", "s1")
+    code, _, err = keys("rotate", "server", "s1", "--after", after)
+    assert (code, "ten years" in err) == (exits.USAGE, True)
+    assert [file.name for file in keys.home.key_folder.iterdir()] == ["s1.1.pem"]
+
+
+def test_the_last_key_of_a_server_is_not_revoked_without_a_word(keys: Keys) -> None:
+    keys("new", "server", "s1")
+    keys("rotate", "server", "s1")
+    assert "the last key" not in keys("revoke", "s1.1")[2]
+    assert "s1.2 was the last key of server s1" in keys("revoke", "s1.2")[2]
+
+
+def test_dates_after_the_year_9999_are_listed(keys: Keys) -> None:
+    keys("new", "client", "bob")
+    text = keys.home.registry_file.read_text()
+    keys.home.registry_file.write_text(text.replace("}", ", not_after_ms = 9007199254740991}"))
+    code, out, _ = keys("list")
+    assert (code, "to 9007199254740991 ms" in out) == (exits.OK, True)

@@ -58,6 +58,19 @@ def test_the_users_own_line_is_shown(source: str, said: str, tmp_path: Path) -> 
     assert str(raised.value) == said.format(name=name, file=file)
 
 
+@pytest.mark.parametrize(
+    ("target", "meant"),
+    [
+        ("app.py:service", "app:service"),
+        ("shop/app.py:service", "shop.app:service"),
+        ("/srv/app.py:a.b", "app:a.b"),
+    ],
+)
+def test_who_names_the_file_is_told_the_module(target: str, meant: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"write {meant}$"):
+        load_service(target)
+
+
 def test_a_syntax_error_is_told_once(tmp_path: Path) -> None:
     written(tmp_path, "loaded_badly", "service = (\n")
     with pytest.raises(ConfigurationError) as raised:

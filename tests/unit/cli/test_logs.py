@@ -17,7 +17,8 @@ def written(text: str, **more: Any) -> dict[str, Any]:
     record.created = 0.25
     vars(record).update(more)
     line = JsonLine().format(record)
-    assert "\n" not in line
+    assert line.isascii()
+    assert len(line.splitlines()) == 1
     told: dict[str, Any] = json.loads(line)
     return told
 
@@ -48,6 +49,12 @@ def test_a_traceback_is_in_the_object() -> None:
 def test_what_another_library_means_by_event_does_not_break_a_line() -> None:
     assert "event" not in written("text", event=7, fields={})
     assert "event" not in written("text", event="click", fields="x")
+
+
+def test_a_line_is_ascii_and_one_line_to_every_reader() -> None:
+    """Some end a line at U+2028 or U+0085 too, and a terminal or a log collector need not speak UTF-8."""
+    text = "one\u2028two\u0085three é \udc80"
+    assert written(text)["message"] == text
 
 
 def test_no_field_takes_the_name_of_what_every_line_has() -> None:

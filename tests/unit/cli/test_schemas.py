@@ -1,5 +1,6 @@
 """Schemas in words, and example commands: what is shown fits, and what is pasted works."""
 
+import json
 import shlex
 from datetime import datetime
 from enum import Enum
@@ -8,10 +9,12 @@ from uuid import UUID
 
 import pytest
 from pydantic import BaseModel, Field, JsonValue, TypeAdapter
+from typing_extensions import TypeAliasType
 
 from toolwire.cli.arguments import read_arguments
 from toolwire.cli.examples import command_line, example_of
 from toolwire.cli.schemas import in_words
+from toolwire.cli.tools import document, in_lines
 from toolwire.services import JobContext, Service
 
 
@@ -62,7 +65,7 @@ TYPES: list[tuple[Any, str]] = [
     (datetime, "date and time"),
     (UUID, "UUID"),
     (Address, "{street: text, at least 3 characters; zip?: text}"),
-    (Tree, "{name: text; branches?: list of {name: text; branches?: list of object}}"),
+    (Tree, "{name: text; branches?: list of {name: text; branches?: list}}"),
 ]
 
 
@@ -72,6 +75,93 @@ def test_a_type_is_told_in_words_and_its_example_fits(annotation: Any, words: st
     schema = adapter.json_schema()
     assert in_words(schema, schema) == words
     adapter.validate_python(example_of(schema, schema))
+
+
+Json = TypeAliasType("Json", "dict[str, Json] | list[Json] | str | int | None")
+
+
+def test_a_type_that_holds_itself_is_told_to_some_depth() -> None:
+    adapter: TypeAdapter[Any] = TypeAdapter(Json)
+    schema = adapter.json_schema()
+    words = in_words(schema, schema)
+    assert words.startswith("object of object of object of object or list or text or integer or null or ")
+    assert len(words) < 1000
+    adapter.validate_python(example_of(schema, schema))
+
+
+A: JsonValue = {"$ref": "#/$defs/A"}
+ENDLESS: list[Any] = [
+    {"anyOf": [A, A]},
+    {"oneOf": [{"type": "array", "items": A}, A]},
+    {"type": "array", "prefixItems": [A, A], "minItems": 2},
+    {"type": "array", "items": A, "minItems": 50_000_000},
+    {"type": "object", "additionalProperties": A},
+    {"type": "object", "required": list("abcdefghij"), "properties": dict.fromkeys("abcdefghij", A)},
+    {"type": "object", "required": [""] * 1000, "properties": {"": A}},
+    {"type": "array", "prefixItems": [A] * 1000},
+    A,
+]
+
+
+@pytest.mark.parametrize("schema", ENDLESS)
+def test_a_schema_without_an_end_is_told_all_the_same(schema: JsonValue) -> None:
+    root = {"$defs": {"A": schema}}
+    assert len(in_words(A, root)) < 20_000
+    assert len(json.dumps(example_of(A, root))) < 50_000
+
+
+KEYWORDS = (
+    *("$ref", "type", "enum", "const", "default", "examples", "anyOf", "oneOf", "allOf", "format", "pattern"),
+    *("properties", "required", "additionalProperties", "items", "prefixItems", "uniqueItems", "description"),
+    *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+    *("minLength", "maxLength", "minItems", "maxItems"),
+)
+ODD: list[JsonValue] = [
+    None,
+    True,
+    -1,
+    0,
+    1e-300,
+    1e300,
+    10**150,
+    "odd",
+    [],
+    [7],
+    [[]],
+    {},
+    {"a": 7},
+    {"a": []},
+]
+
+
+@pytest.mark.parametrize("keyword", KEYWORDS)
+@pytest.mark.parametrize("kind", ["string", "integer", "number", "array", "object", None])
+def test_a_keyword_of_another_shape_than_it_has_is_passed_over(keyword: str, kind: str | None) -> None:
+    """A server that is not ours may say anything in its catalogue."""
+    for value in ODD:
+        schema: dict[str, JsonValue] = {"type": kind, keyword: value} if kind else {keyword: value}
+        for root in (schema, {"properties": {"x": schema}, "required": ["x"]}, {"$defs": value, **schema}):
+            tool = service.tools["ship"].descriptor.model_copy(
+                update={"inputSchema": root, "outputSchema": root}
+            )
+            assert "\n".join(in_lines(tool))
+            json.dumps(document(tool), allow_nan=False)
+
+
+def test_an_example_is_no_longer_than_a_person_would_paste() -> None:
+    for schema in (
+        {"type": "string", "minLength": 50_000_000},
+        {"type": "array", "items": {"type": "string", "minLength": 900}, "minItems": 50_000_000},
+        {"type": "string", "examples": ["x" * 1_000_000]},
+    ):
+        names = [f"name-{number}" for number in range(1000)]
+        root = {"properties": dict.fromkeys(names, A), "required": names}
+        tool = service.tools["ship"].descriptor.model_copy(
+            update={"inputSchema": {**root, "$defs": {"A": schema}}}
+        )
+        line = command_line(tool)
+        assert len(line) < 10_000
+        assert line.endswith(" …")
 
 
 service = Service("server-1")

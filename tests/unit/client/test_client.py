@@ -63,7 +63,7 @@ def test_a_client_without_a_name_of_its_own_has_a_fresh_instance() -> None:
         (lambda: Client("client-1", broker=BROKER, instance="no spaces"), "instance"),
         (lambda: Client("client-2", broker=BROKER, server="server-1"), "lists no client"),
         (lambda: Client("client-1", broker=BROKER, server="server-1", key="other.1"), "lists no key"),
-        (lambda: Client("client-1", broker=BROKER, home="nowhere"), "no registry"),
+        (lambda: Client("client-1", broker=BROKER, home="nowhere"), r"there is no home at .*nowhere"),
     ],
 )
 def test_what_a_client_lacks_is_told_when_it_is_made(make: Callable[[], Client], complaint: str) -> None:
@@ -79,6 +79,7 @@ Ask = Callable[[Any], Awaitable[object]]
 
 WRONG: list[tuple[Ask, str]] = [
     (lambda client: client.call("no spaces"), "must match"),
+    (lambda client: client.call(len, a=1), "is no tool: decorate it"),
     (lambda client: client.call("add", {"a": 1}, timeout=5), r"options\(timeout=5\)"),
     (lambda client: client.call("add", a=1), "one mapping or model"),
     (lambda client: client.call("add", {}, {}), "one mapping or model"),

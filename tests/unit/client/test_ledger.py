@@ -78,6 +78,13 @@ def test_an_answer_after_the_wait_is_dropped(ledger: Ledger) -> None:
     assert ledger.dropped == {"not_awaited": 1}
 
 
+def test_what_is_read_of_the_counts_does_not_change_under_its_reader(ledger: Ledger) -> None:
+    """A `SyncClient` hands it out to another thread."""
+    before = ledger.dropped
+    ledger.take(Drop("bad_lines"))
+    assert (before, ledger.dropped) == ({}, {"bad_lines": 1})
+
+
 def test_what_came_during_the_wait_from_nobody_known_may_have_been_the_answer(
     ledger: Ledger, expecting: Expect
 ) -> None:

@@ -89,6 +89,39 @@ def test_a_wrong_setting_is_told_by_name_and_not_by_value(
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["amqp://u:s3/cret@host/", "amqp://u:s3#cret@host/", "amqp://u:s3cret@[host", "amqp://u:12/cret@host/"],
+)
+def test_a_broker_url_whose_password_has_to_be_quoted_is_told_without_it(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="percent-encode the password") as caught:
+        read_settings(Settings, broker_url=url)
+    assert "s3" not in str(caught.value)
+    assert "cret" not in str(caught.value)
+
+
+def test_a_setting_is_told_in_words_of_toml(here: Path) -> None:
+    with pytest.raises(ConfigurationError, match="is wrong: a broker URL begins with amqp:// or amqps://"):
+        read_settings(Settings, broker_url="http://host/")
+    write(here, "broker_url = 1")
+    with pytest.raises(ConfigurationError, match="'broker_url' is wrong: Input should be a list"):
+        read_settings(Settings)
+
+
+@pytest.mark.parametrize("folder", [".", "elsewhere"])
+def test_the_file_that_cannot_be_read_is_named(here: Path, folder: str) -> None:
+    write(here / folder, "client = ")
+    with pytest.raises(ConfigurationError) as caught:
+        read_settings(Settings, home="elsewhere")
+    assert str(caught.value).startswith(f"{Path(folder) / 'toolwire.toml'} cannot be read: ")
+
+
+def test_a_file_that_may_not_be_read_is_named(here: Path) -> None:
+    (here / "toolwire.toml").write_bytes(b"client = '\xff'")
+    with pytest.raises(ConfigurationError, match=r"^toolwire\.toml cannot be read: .*utf-8"):
+        read_settings(Settings)
+
+
 def test_a_file_that_is_not_toml_is_told(here: Path) -> None:
     write(here, "client = ")
     with pytest.raises(ConfigurationError, match=r"toolwire\.toml"):

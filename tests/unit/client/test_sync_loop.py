@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Coroutine, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import ContextVar
@@ -64,6 +64,14 @@ def test_what_work_raises_comes_back(thread: LoopThread) -> None:
 
     with pytest.raises(LookupError, match="here"):
         thread.run(breaks)
+
+
+def test_what_breaks_before_it_gives_a_coroutine_comes_back_too(thread: LoopThread) -> None:
+    def breaks() -> Coroutine[object, object, None]:
+        raise LookupError("here")
+
+    with ThreadPoolExecutor(1) as threads, pytest.raises(LookupError, match="here"):
+        threads.submit(thread.run, breaks).result(PATIENCE_S)
 
 
 def test_work_sees_the_context_variables_of_its_caller(thread: LoopThread) -> None:
@@ -143,6 +151,16 @@ def test_it_takes_work_only_while_it_is_open(kept: Kept) -> None:
     with pytest.raises(UsageError, match="not open"):
         thread.run(answer)
     thread.finish(answer)
+
+
+def test_it_opens_once(kept: Kept) -> None:
+    """A `Client` does not open again: each of its calls would end as if somebody had closed it meanwhile."""
+    thread = LoopThread(kept())
+    thread.open()
+    thread.close()
+    with pytest.raises(UsageError, match="open another one"):
+        thread.open()
+    assert kept.said == ["opened", "closed"]
 
 
 def test_what_cannot_be_opened_leaves_no_thread() -> None:

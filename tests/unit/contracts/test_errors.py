@@ -31,6 +31,7 @@ from toolwire.contracts.errors import (
     NotAccepted,
     NotAJob,
     QueueFull,
+    RemoteDeadlineExceeded,
     RemoteError,
     ResultMismatch,
     ToolError,
@@ -82,8 +83,7 @@ MESSAGES: list[tuple[ToolwireError, str]] = [
     (
         DeadlineExceeded("r1"),
         "no answer to request 'r1' came by the deadline. It may have run; sending the same request id again "
-        "is safe and gives the stored answer. A service that does not know this key never answers: its "
-        "operator sees why in `toolwire junk list`.",
+        "is safe and gives the stored answer.",
     ),
     (
         AnswerNotVerified("r1", ("unknown_key", "bad_signature")),
@@ -93,7 +93,8 @@ MESSAGES: list[tuple[ToolwireError, str]] = [
     (
         NotAccepted("r1"),
         "request 'r1' was not accepted in time. It may be later: submitting the same again under the same "
-        "request id finds the job, and starts nothing twice.",
+        "request id finds the job, and starts nothing twice. A service that does not know this key never "
+        "answers: its operator sees why in `toolwire junk list`.",
     ),
     (JobNotOver("j1", "r1"), "job j1 was not over in time. It goes on: the same job id finds it later."),
     (
@@ -113,13 +114,17 @@ MESSAGES: list[tuple[ToolwireError, str]] = [
         "the client was closed before the answer came. What was sent may run; keep the client open until its "
         "calls are over.",
     ),
-    (JobFailed("j1", BROKE), "job j1 failed: internal: it broke"),
+    (JobFailed("j1", BROKE), "job j1 failed: internal (why): it broke; error id e1"),
     (JobCancelled("j1"), "job j1 was cancelled"),
     (Unverified("bad_signature"), "bad_signature"),
     (BadEnvelope("not a valid request", None), "not a valid request"),
     (ToolError("card_declined"), "card_declined"),
     (ToolError("card_declined", "Card was declined", {"left": 1}), "Card was declined"),
-    (RemoteError.of(BROKE), "internal: it broke"),
+    (RemoteError.of(BROKE), "internal (why): it broke; error id e1"),
+    (
+        RemoteError.of(WireError(code=Code.DEADLINE_EXCEEDED, message="too late", retryable=False)),
+        "deadline_exceeded: too late",
+    ),
     (
         RemoteError.of(INVALID),
         "invalid_args: the arguments do not fit 'batch_sum'; /numbers/0: Input should be a valid number; is "
@@ -206,6 +211,14 @@ def test_a_remote_error_carries_the_signed_words() -> None:
     assert (RemoteError.of(BROKE).reason, RemoteError.of(BROKE).data) == ("why", {"error_id": "e1"})
 
 
+def test_one_clause_catches_a_deadline_whoever_saw_it_pass() -> None:
+    late = WireError(code=Code.DEADLINE_EXCEEDED, message="too late", retryable=False)
+    with pytest.raises(DeadlineExceeded, match="deadline_exceeded: too late") as caught:
+        raise RemoteError.of(late)
+    assert isinstance(caught.value, RemoteDeadlineExceeded)
+    assert (caught.value.error, caught.value.request_id) == (late, None)
+
+
 def test_a_failed_job_carries_the_signed_words() -> None:
     error = JobFailed("j1", BROKE)
     assert (error.job_id, error.error, error.code) == ("j1", BROKE, Code.INTERNAL)
@@ -280,5 +293,7 @@ def test_the_largest_signed_error_is_valid() -> None:
 
 
 def test_describe_is_one_line() -> None:
-    assert describe(BROKE) == "internal: it broke"
+    no = WireError(code=Code.TOOL_ERROR, message="There is no tea", retryable=False, reason="sold_out")
+    assert describe(BROKE) == "internal (why): it broke; error id e1"
+    assert describe(no) == "tool_error (sold_out): There is no tea"
     assert describe(INVALID).count("; ") == 2

@@ -117,6 +117,10 @@ async def test_the_catalogue_lists_what_this_client_may_use(counter: Counter) ->
     assert {tool["name"] for tool in catalogue["tools"]} >= BUILT_IN
 
 
+async def test_a_client_that_has_left_the_registry_meanwhile_may_use_no_tool(counter: Counter) -> None:
+    assert await counter.told("list_tools", by="who-left") == {"tools": []}
+
+
 async def test_a_job_is_polled_cancelled_and_polled_again(counter: Counter, store: Store) -> None:
     job = {"job_id": (await accepted(store)).job_id}
     assert (await counter.told("poll_job", job))["status"] == "accepted"

@@ -36,7 +36,7 @@ from toolwire.services.outbox import Outbox
 from toolwire.services.post import Post
 from toolwire.services.runner import Runner
 from toolwire.services.seals import Seals
-from toolwire.services.store.port import Record, RecordKey, Store
+from toolwire.services.store.port import Changed, Record, RecordKey, Store
 from toolwire.services.tasks import Tasks
 from toolwire.services.telemetry.tally import Tally
 from toolwire.services.threads import ToolThreads
@@ -77,10 +77,11 @@ class Desk:
         @service.job()
         async def build(ctx: JobContext[None]) -> None: ...
 
+        self.clients = {CLIENT: client(rate=100), "client-2": client(rate=100)}
         outbox = Outbox(store, post, seals)
         attempts = Attempts(store, outbox, Leases(store, LEASE_MS), threads, None, HOLDER, SERVER, tally)
         self.calls = Calls(
-            policy=Policy(SERVER, {CLIENT: client(rate=100), "client-2": client(rate=100)}, service.tools),
+            policy=Policy(SERVER, self.clients, service.tools),
             attempts=attempts,
             runner=Runner(attempts, service.tools, self.tasks, post, 1),
             answers=Answers(seals, post),
@@ -181,6 +182,29 @@ async def test_a_second_attempt_moves_the_answer_and_runs_nothing(desk: Desk) ->
     assert record is not None
     assert (record.address.reply_to, record.address.request_digest) == ("instance-2", second.digest)
     assert desk.started == [1]
+
+
+async def test_a_client_may_leave_the_registry_while_its_request_is_claimed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = desk.store.claim
+
+    async def leaves(*given: Any, **named: Any) -> Changed | Record:
+        claimed = await claim(*given, **named)
+        desk.clients.clear()
+        return claimed
+
+    monkeypatch.setattr(desk.store, "claim", leaves)
+    first = asked()
+    second = same_but(first, reply_to="instance-2")
+    for attempt in (first, second):
+        desk.handle(attempt)
+
+    async def is_moved() -> bool:
+        record = await desk.record(first)
+        return record is not None and record.address.reply_to == "instance-2"
+
+    await until(is_moved)
 
 
 @pytest.mark.promise("P6")

@@ -5,7 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import pytest
 from pydantic import AfterValidator, BaseModel, Field, JsonValue
@@ -158,6 +158,17 @@ async def test_a_result_that_breaks_its_own_contract(
     assert PRIVATE not in error.model_dump_json()
     assert error.data is not None
     assert str(error.data["error_id"]) in caplog.text
+
+
+async def test_a_wrong_result_stays_out_of_the_log(
+    threads: ToolThreads, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def tool() -> int:
+        return cast("int", PRIVATE)
+
+    error_of(await run(tool, threads))
+    assert "Input should be a valid integer" in caplog.text
+    assert PRIVATE not in caplog.text
 
 
 @pytest.mark.parametrize(("size", "fits"), [(MAX_RESULT_BYTES - 2, True), (MAX_RESULT_BYTES - 1, False)])

@@ -155,6 +155,13 @@ def untyped_result(args: AddIn) -> Any:
 def of_something(a: int) -> None: ...
 
 
+class Nothing(BaseModel):
+    """A model without a field."""
+
+
+def of_nothing_in_a_model(args: Nothing) -> None: ...
+
+
 TAKES = "it must take one parameter, annotated as AddIn and without a default"
 
 
@@ -168,6 +175,7 @@ TAKES = "it must take one parameter, annotated as AddIn and without a default"
         (ADD, untyped_result, "it must return AddOut, not (typing.)?Any"),
         (MAYBE, with_another_result, r"it must return TypeAdapter\(.*\), not int"),
         (PING, of_something, "it must take no arguments"),
+        (PING, of_nothing_in_a_model, "it must take no arguments"),
     ],
 )
 def test_another_function_is_refused_and_both_are_named(

@@ -72,6 +72,19 @@ def test_what_is_revoked_here_stays_so(theirs: Home, ours: Home) -> None:
     assert ours.registry().clients[CLIENT].keys[0].revoked
 
 
+def test_two_keys_of_one_id_part_once_both_are_revoked(theirs: Home, ours: Home) -> None:
+    """Two machines made a key each: what neither accepts any more is in nobody's way."""
+    add_client(ours, CLIENT)
+    for home in (ours, theirs):
+        revoke(home, f"{CLIENT}.1")
+    new = add_client(theirs, CLIENT)
+    assert [key.news for key in introduce(ours, introduction(theirs, "clients", CLIENT))] == [
+        "known",
+        "added",
+    ]
+    assert ours.registry().clients[CLIENT].keys[-1].kid == new
+
+
 @pytest.mark.promise("P3")
 @pytest.mark.parametrize("owner", [CLIENT, "client-2"])
 def test_an_id_never_comes_to_mean_another_key(theirs: Home, ours: Home, owner: str) -> None:
@@ -125,3 +138,27 @@ def test_who_is_not_listed_or_has_secrets_alone_is_not_exported(ours: Home) -> N
 def test_a_weak_key_is_a_key_refused(ours: Home) -> None:
     with pytest.raises(KeyRefused):
         introduce(ours, piece_of(base64url(bytes([1, *[0] * 31]))))
+
+
+def dated(piece: str, dates: str) -> str:
+    return piece.replace("}", f", {dates}}}")
+
+
+def test_an_earlier_end_is_taken_over_and_no_other_date(theirs: Home, ours: Home) -> None:
+    """Who signs may give up a key; that it is good for longer is decided where it is accepted."""
+    piece = introduction(theirs, "clients", CLIENT)
+    introduce(ours, piece)
+    told: list[str] = []
+    for dates in ("not_after_ms = 2000", "not_after_ms = 3000", "not_after_ms = 2000", "not_before_ms = 7"):
+        told += [key.news for key in introduce(ours, dated(piece, dates))]
+    assert told == ["shortened", "dates differ", "known", "dates differ"]
+    (key,) = ours.registry().clients[CLIENT].keys
+    assert (key.not_before_ms, key.not_after_ms) == (None, 2000)
+    assert [key.news for key in introduce(ours, piece)] == ["dates differ"]
+
+
+def test_a_new_key_of_somebody_known_is_told_as_that(theirs: Home, ours: Home) -> None:
+    (first,) = introduce(ours, introduction(theirs, "clients", CLIENT))
+    rotate_client(theirs, CLIENT)
+    old, new = introduce(ours, introduction(theirs, "clients", CLIENT))
+    assert [key.joins for key in (first, old, new)] == [False, True, True]

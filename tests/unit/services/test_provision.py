@@ -19,6 +19,7 @@ from toolwire.services.provision import (
     rotate_client,
     rotate_server,
 )
+from toolwire.services.registry_edit import new_registry, write_registry
 
 CLIENT, SERVER = "client-1", "server-1"
 HOUR_MS = 3600_000
@@ -61,6 +62,16 @@ def test_a_rotated_key_stands_beside_the_old_one_and_signs(home: Home) -> None:
     assert {key.kid for key in home.client_keys(SERVER)} == {f"{CLIENT}.1", f"{CLIENT}.2"}
     assert home.registry().clients[CLIENT].allow == ("add",)
     assert add_client(home, CLIENT, allow=()) == f"{CLIENT}.2"
+
+
+def test_who_lives_elsewhere_rotates_there(home: Home) -> None:
+    """A key made here would be one that its owner does not have, under an id that its owner will take."""
+    for kid in (f"{CLIENT}.1", f"{SERVER}.1"):
+        home.private_key_file(kid).unlink()
+    for rotate, party in ((rotate_client, CLIENT), (rotate_server, SERVER)):
+        with pytest.raises(ConfigurationError, match=f"private keys of '{party}' are on another machine"):
+            rotate(home, party)
+    assert list(home.key_folder.iterdir()) == []
 
 
 def test_a_secret_is_rotated_too(home: Home) -> None:
@@ -132,4 +143,52 @@ def test_comments_in_the_registry_stay(home: Home) -> None:
     home.registry_file.write_text(text.replace("[clients.client-1]", "[clients.client-1]  # of the team"))
     rotate_client(home, CLIENT)
     assert "# of the team" in home.registry_file.read_text()
+    assert not list(home.path.glob("*.draft"))
+
+
+def test_keys_that_are_listed_as_tables_get_another_one(home: Home) -> None:
+    (key,) = home.registry().clients[CLIENT].keys
+    text = f'[[clients.{CLIENT}.keys]]\nkid = "{key.kid}"\nalgorithm = "Ed25519"\npublic = "{key.public}"\n'
+    home.registry_file.write_text(text)
+    new = rotate_client(home, CLIENT)
+    assert revoke(home, key.kid)
+    listed = home.registry().clients[CLIENT].keys
+    assert [(key.kid, key.revoked) for key in listed] == [(key.kid, True), (new, False)]
+
+
+def test_nobody_is_added_to_an_inline_table_and_no_key_is_made(home: Home) -> None:
+    (key,) = home.registry().clients[CLIENT].keys
+    listed = f'{{kid = "{key.kid}", algorithm = "Ed25519", public = "{key.public}"}}'
+    home.registry_file.write_text(f"clients = {{{CLIENT} = {{keys = [{listed}]}}}}\n")
+    before = sorted(home.key_folder.iterdir())
+    with pytest.raises(ConfigurationError, match=r"`clients = \{…\}`.*\[clients\.client-2\]"):
+        add_client(home, "client-2")
+    assert sorted(home.key_folder.iterdir()) == before
+    assert rotate_client(home, CLIENT) == f"{CLIENT}.2"
+
+
+def test_the_registry_keeps_its_mode_and_stays_where_it_is(home: Home, tmp_path: Path) -> None:
+    kept = home.registry_file.rename(tmp_path / "kept.toml")
+    kept.chmod(0o640)
+    home.registry_file.symlink_to(kept)
+    rotate_client(home, CLIENT)
+    assert home.registry_file.is_symlink()
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o640
+    assert len(home.registry().clients[CLIENT].keys) == 2
+
+
+def test_what_cannot_be_written_is_told_and_leaves_nothing_behind(home: Home, tmp_path: Path) -> None:
+    in_the_way = tmp_path / "file"
+    in_the_way.write_text("")
+    with pytest.raises(ConfigurationError, match="cannot be written"):
+        create_home(in_the_way / "home")
+    lock = home.path / "registry.lock"
+    lock.unlink()
+    lock.mkdir()
+    with pytest.raises(ConfigurationError, match=r"registry\.lock cannot be written"):
+        rotate_client(home, CLIENT)
+    home.registry_file.unlink()
+    home.registry_file.mkdir()
+    with pytest.raises(ConfigurationError, match=r"registry\.toml cannot be written"):
+        write_registry(home, new_registry())
     assert not list(home.path.glob("*.draft"))

@@ -91,6 +91,44 @@ async def test_a_registry_that_is_wrong_changes_nothing(
     assert list(known.clients) == [CLIENT, "client-2"]
 
 
+def _no_key_left(home: Home, how: str) -> None:
+    if how == "revoked":
+        revoke(home, f"{SERVER}.1")
+    else:
+        home.private_key_file(f"{SERVER}.1").unlink()
+
+
+@pytest.mark.parametrize("how", ["revoked", "gone"])
+async def test_a_server_without_a_key_still_learns_whom_to_refuse(
+    home: Home, known: Identity, watch: RegistryWatch, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    _no_key_left(home, how)
+    revoke(home, f"{CLIENT}.1")
+    for _ in range(3):
+        await watch.look()
+    key = known.client_keys.find(f"{CLIENT}.1")
+    assert key is not None
+    assert key.revoked
+    assert known.signer.kid == f"{SERVER}.1"
+    (told,) = (record for record in caplog.records if record.levelno == logging.ERROR)
+    assert "has no usable Ed25519 private key" in told.getMessage()
+    rotate_server(home, SERVER)
+    await watch.look()
+    assert known.signer.kid == (f"{SERVER}.2" if how == "revoked" else f"{SERVER}.1")
+
+
+async def test_what_could_not_be_read_for_once_is_read_at_the_next_look(
+    home: Home, known: Identity, watch: RegistryWatch
+) -> None:
+    secret = home.secret_file(add_client(home, "client-2", hmac_for=SERVER))
+    aside = secret.rename(secret.with_suffix(".aside"))
+    await watch.look()
+    assert list(known.clients) == [CLIENT]
+    aside.rename(secret)
+    await watch.look()
+    assert list(known.clients) == [CLIENT, "client-2"]
+
+
 async def test_a_registry_that_is_gone_changes_nothing(
     home: Home, known: Identity, watch: RegistryWatch
 ) -> None:

@@ -29,6 +29,21 @@ def test_the_store_can_be_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:s3/cret@host/base",
+        "postgresql://u:s3#cret@host/",
+        "no url",
+        "postgresql://u:12?cret@host/",
+    ],
+)
+def test_a_store_url_that_cannot_be_read_is_told_without_its_password(url: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"'store'.*percent-encode the password") as caught:
+        read_settings(ServiceSettings, store=url)
+    assert "cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
         ("places", 0),

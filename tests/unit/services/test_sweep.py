@@ -255,7 +255,7 @@ async def test_a_long_backlog_is_put_right_without_pauses(
     await until(is_put_right)
     working.cancel()
     await asyncio.wait({working})
-    assert time.monotonic() - begun < 2, "fifteen pauses take three seconds"
+    assert time.monotonic() - begun < 2 + 0.6, "fifteen pauses take three seconds more"
 
 
 async def test_what_was_not_sent_for_long_is_sent_without_pauses(
@@ -265,7 +265,7 @@ async def test_what_was_not_sent_for_long_is_sent_without_pauses(
     monkeypatch.setattr("toolwire.services.sweep.STEP", 2)
     for _ in range(30):
         await over(store, Outcome(Status.DONE, f'"{"x" * 2**20}"'), tell=True)
-    sweep = sweeper(store, outbox, runner, lease_ms=600)
+    sweep = sweeper(store, outbox, runner, lease_ms=3_000)
     working = [asyncio.create_task(work()) for work in (sweep.work, outbox.work)]
 
     async def is_sent() -> bool:
@@ -277,7 +277,7 @@ async def test_what_was_not_sent_for_long_is_sent_without_pauses(
     for task in working:
         task.cancel()
     await asyncio.wait(working)
-    assert time.monotonic() - begun < 2, "fifteen pauses take three seconds"
+    assert time.monotonic() - begun < 8, "fifteen pauses take fifteen seconds"
 
 
 async def over(store: Store, outcome: Outcome, *, tell: bool) -> NewRecord:

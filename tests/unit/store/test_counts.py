@@ -24,7 +24,7 @@ async def by_status(store: Store) -> tuple[int, int]:
 async def test_an_empty_store_has_nothing(store: Store) -> None:
     found = await store.counts()
     assert set(found.jobs.values()) == {0}
-    assert (found.oldest_waiting_ms, found.unsent) == (0, 0)
+    assert (found.oldest_waiting_ms, found.longest_silence_ms, found.unsent) == (0, 0, 0)
 
 
 async def test_jobs_are_counted_until_they_are_over(store: Store) -> None:
@@ -57,6 +57,23 @@ async def test_the_age_of_the_oldest_grows(store: Store) -> None:
         return (await store.counts()).oldest_waiting_ms > 20
 
     await eventually(aged)
+
+
+async def test_the_silence_of_a_running_job_grows_until_it_tells_something(store: Store) -> None:
+    await accepted(store)
+    await taken(store, token="token-1")
+
+    async def silent() -> bool:
+        return (await store.counts()).longest_silence_ms > 20
+
+    await eventually(silent)
+    await finished(store, "token-1")
+    assert (await store.counts()).longest_silence_ms == 0
+
+
+async def test_a_call_is_never_silent(store: Store) -> None:
+    await claimed(store, token="token-1")
+    assert (await store.counts()).longest_silence_ms == 0
 
 
 async def test_a_job_that_is_not_due_does_not_wait(store: Store) -> None:

@@ -112,6 +112,14 @@ async def page(replica: Replica, path: str, **headers: str) -> Got:
     return await asyncio.to_thread(get, f"http://{replica.http}{path}", **headers)
 
 
+async def is_ready(replica: Replica) -> bool:
+    """Whether its page says that it takes requests; no, where it does not answer at all."""
+    try:
+        return (await page(replica, "/readyz")).status == 200
+    except OSError:
+        return False
+
+
 def settled(told: Figures) -> Figures:
     """The figures that do not depend on how fast something went: no times, no events on their way."""
     moving = ("_seconds", "_outbox_", "_build_info")

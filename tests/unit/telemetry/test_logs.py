@@ -90,6 +90,16 @@ async def test_a_line_can_be_read(lines: LogLines, caplog: pytest.LogCaptureFixt
     }
 
 
+async def test_a_line_reads_well_whatever_stands_in_it(caplog: pytest.LogCaptureFixture) -> None:
+    lines = LogLines(flood_window_s=3600)
+    for _ in range(FIRST + 1):
+        lines.undeliverable("event")
+    lines.end()
+    messages = [record.getMessage() for record in told(caplog)]
+    assert messages[0] == "the client's queue for this event is gone; the record tells it to a poll"
+    assert messages[-1] == "left out: 1 more like the last line of undeliverable (event)"
+
+
 async def test_what_every_call_does_is_for_those_who_ask_for_it(
     lines: LogLines, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -117,8 +127,9 @@ async def test_text_that_anybody_wrote_stays_on_its_line(
 
 @pytest.mark.parametrize("text", ["x" * 1000, "\n" * 1000, "é" * MOST_SHOWN])
 def test_text_that_anybody_wrote_is_cut(text: str) -> None:
-    assert len(shown(text)) == MOST_SHOWN + 1
-    assert shown(text).endswith("…")
+    assert len(shown(text)) == MOST_SHOWN + 3
+    assert shown(text).endswith("...")
+    assert shown(text).isascii()
 
 
 def test_short_text_is_shown_whole() -> None:

@@ -51,7 +51,7 @@ async def test_the_figures_of_a_known_story(tmp_path: Path) -> None:
             'toolwire_refusals_total{code="tool_not_available"}': 1,
             'toolwire_jobs_accepted_total{tool="build"}': 2,
             'toolwire_jobs_accepted_total{tool="hold"}': 1,
-            'toolwire_jobs_ended_total{status="cancelled",tool="build"}': 1,
+            'toolwire_jobs_ended_total{code="cancelled",status="cancelled",tool="build"}': 1,
             'toolwire_cancels_total{tool="build"}': 1,
             'toolwire_jobs{status="accepted"}': 1,
             'toolwire_jobs{status="running"}': 1,
@@ -69,7 +69,7 @@ async def test_the_figures_of_a_known_story(tmp_path: Path) -> None:
         await first.result(timeout=SOON)
         await second.result(timeout=SOON)
         told = await figures(replica)
-        assert told['toolwire_jobs_ended_total{status="done",tool="hold"}'] == 1
+        assert told['toolwire_jobs_ended_total{code="ok",status="done",tool="hold"}'] == 1
         assert told['toolwire_job_duration_seconds_count{tool="build"}'] == 1
 
 
@@ -147,6 +147,16 @@ def test_a_tool_that_is_not_here_is_other() -> None:
     written = generate_latest(registry).decode()
     assert f'toolwire_calls_total{{outcome="internal",tool="{OTHER}"}} 100.0' in written
     assert "tool-1" not in written
+
+
+def test_a_job_that_broke_is_told_from_one_that_said_no() -> None:
+    registry = CollectorRegistry()
+    metrics = Metrics(registry, {"build"})
+    for code in (Code.INTERNAL, Code.TOOL_ERROR):
+        metrics.settled(Whom("client-1", "request-1", "build", "job-1"), Status.ERROR, code)
+    written = generate_latest(registry).decode()
+    for code in (Code.INTERNAL, Code.TOOL_ERROR):
+        assert f'toolwire_jobs_ended_total{{code="{code}",status="error",tool="build"}} 1.0' in written
 
 
 def test_every_reason_for_junk_begins_at_zero() -> None:

@@ -12,13 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.telemetry.looking import SERVER, SOON, Gate, bench_for, get, page
-from tests.waiting import wait_until
+from tests.unit.telemetry.looking import SERVER, SOON, Gate, bench_for, figures, get, is_ready, page
+from tests.waiting import wait_until, wait_until_told
 from toolwire.client.home import Home
 from toolwire.contracts.errors import ConfigurationError
-from toolwire.services import Replica, Service
+from toolwire.services import Service
+from toolwire.services.telemetry import server
+from toolwire.services.telemetry.address import HttpAddress
 from toolwire.services.telemetry.pages import STARTING, STUCK, Pages
-from toolwire.services.telemetry.server import MOST_PEERS
+from toolwire.services.telemetry.server import MOST_PEERS, HttpServer, Page
 from toolwire.testing.bench import Bench
 from toolwire.testing.memory import MemoryBroker
 
@@ -64,6 +66,16 @@ async def test_while_it_starts_it_is_alive_and_not_ready(tmp_path: Path) -> None
     await replica.__aexit__(None, None, None)
 
 
+async def test_it_is_ready_from_its_start_until_it_drains(tmp_path: Path) -> None:
+    """With or without pages: they and the replica say the same."""
+    replica = bench_for(Gate(), tmp_path, http=None).replica()
+    said = [replica.ready]
+    async with replica:
+        said.append(replica.ready)
+    said.append(replica.ready)
+    assert said == [False, True, False]
+
+
 async def test_while_it_drains_it_is_alive_and_not_ready(tmp_path: Path) -> None:
     gate = Gate()
     bench = bench_for(gate, tmp_path, grace_s=SOON)
@@ -103,9 +115,54 @@ async def test_a_store_that_does_not_answer_is_told(tmp_path: Path) -> None:
             "ok": False,
             "detail": "the store did not answer within 1 s",
         }
-        async with asyncio.timeout(SOON):
-            while (await page(replica, "/readyz")).status != 200:
-                pass
+        await wait_until_told(lambda: is_ready(replica), SOON, "the store answers again")
+
+
+def ruin(store: Path) -> None:
+    """Leave nothing of a store on SQLite but its first page."""
+    with closing(sqlite3.connect(store, isolation_level=None)) as connection:
+        connection.execute("PRAGMA user_version = 7")  # nobody trusts the pages that they remember
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        [[size]] = connection.execute("PRAGMA page_size")
+    with store.open("r+b") as file:
+        file.seek(size)
+        file.write(b"\xff" * (store.stat().st_size - size))
+
+
+async def test_a_store_that_is_broken_is_told_and_figures_without_it_go_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Only a store that is away comes back by itself: of this one the log has more to say."""
+    async with bench_for(Gate(), tmp_path).running() as replica:
+        ruin(Home(tmp_path).store_file)
+        answer, told = await page(replica, "/readyz"), await figures(replica)
+        alive = await page(replica, "/healthz")
+    assert answer.status == 503
+    assert answer.json()["checks"]["store"] == {"ok": False, "detail": "the store is broken"}
+    assert alive.status == 200
+    assert "toolwire_call_places" in told
+    messages = [record.getMessage() for record in caplog.records]
+    assert "the store is broken: asking it failed" in messages
+    assert "the store is broken: counting in it failed" in messages
+
+
+async def test_a_page_that_breaks_is_answered(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(path: str, accept: str) -> Page:
+        raise RuntimeError(path + accept)
+
+    with HttpServer(HttpAddress("127.0.0.1", 0), broken) as opened:
+        got = await asyncio.to_thread(get, f"http://{opened.address}/readyz")
+    assert (got.status, got.body) == (500, "the page broke: the log says how\n")
+    assert "an HTTP page broke" in caplog.text
+
+
+@pytest.mark.parametrize("accept", ["text/plain;version=abc", "application/openmetrics-text;version=1..0"])
+async def test_a_reader_who_accepts_nonsense_gets_plain_figures(tmp_path: Path, accept: str) -> None:
+    async with bench_for(Gate(), tmp_path).running() as replica:
+        got = await page(replica, "/metrics", Accept=accept)
+    assert got.status == 200
+    assert got.content_type.startswith("text/plain; version=0.0.4")
+    assert got.figures()["toolwire_ready"] == 1
 
 
 async def test_an_event_loop_that_is_blocked_is_not_alive(tmp_path: Path) -> None:
@@ -172,16 +229,25 @@ async def test_peers_that_say_nothing_cost_a_bounded_number_of_threads(tmp_path:
         assert await reader.read() == b"", "it is hung up on"
         for _, writer in [*silent, (reader, one_more)]:
             writer.close()
-        async with asyncio.timeout(SOON):
-            while not await answers(replica):
-                pass
+        await wait_until_told(lambda: is_ready(replica), SOON, "there are places again")
 
 
-async def answers(replica: Replica) -> bool:
-    try:
-        return (await page(replica, "/healthz")).status == 200
-    except OSError:
-        return False
+async def dawdle(writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(b"G")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+
+
+async def test_a_peer_that_dawdles_is_hung_up_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte now and then is no reason to keep a place."""
+    monkeypatch.setattr(server, "CONNECTION_S", 0.2)
+    async with bench_for(Gate(), tmp_path).running() as replica:
+        assert replica.http is not None
+        _, writer = await asyncio.open_connection(*replica.http)
+        with pytest.raises(ConnectionError):
+            await asyncio.wait_for(dawdle(writer), SOON)
+        writer.close()
 
 
 @pytest.mark.parametrize("http", ["9464", "localhost", "127.0.0.1:", ":9464", "127.0.0.1:65536", "h:1:x"])

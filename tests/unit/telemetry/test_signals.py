@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from tests.unit.services.given import record_of, request
 from toolwire.contracts.errors import Code
+from toolwire.contracts.jobs import Status
 from toolwire.services.telemetry.logs import LINES, LogLines
 from toolwire.services.telemetry.metrics import Metrics
-from toolwire.services.telemetry.signals import HOOKS, Everybody, Signals, Whom
+from toolwire.services.telemetry.signals import HOOKS, Everybody, Signals, Whom, tell_settled
 from toolwire.services.telemetry.tally import Tally
 
 WHOM = Whom("client-1", "request-1", "add")
@@ -40,6 +44,16 @@ def test_everybody_hears_although_one_breaks(caplog: pytest.LogCaptureFixture) -
     Everybody(first, Broken(), last).refused(WHOM, Code.FORBIDDEN)
     assert first.counts == last.counts == {"refused.forbidden": 1}
     assert "telling Broken.refused failed" in caplog.text
+
+
+def test_an_ending_that_cannot_be_read_costs_nobody_anything(caplog: pytest.LogCaptureFixture) -> None:
+    """A newer replica may have recorded a code that this one does not know."""
+    ended = replace(
+        record_of(request()), status=Status.ERROR, error='{"code":"of_tomorrow","message":"a secret"}'
+    )
+    tell_settled(Everybody(LogLines()), ended)
+    assert "telling settled failed" in caplog.text
+    assert "secret" not in caplog.text
 
 
 def test_without_listeners_nothing_happens() -> None:

@@ -7,13 +7,22 @@ import sys
 from pathlib import Path
 
 import pytest
-from opentelemetry.trace import SpanKind, StatusCode, get_current_span, get_tracer
+from opentelemetry.trace import (
+    INVALID_SPAN_CONTEXT,
+    NonRecordingSpan,
+    SpanContext,
+    SpanKind,
+    StatusCode,
+    get_current_span,
+    get_tracer,
+    use_span,
+)
 from opentelemetry.trace.span import TraceState
 
 from tests.spans import Spans, ids, parent
 from tests.unit.telemetry.looking import SERVER, SOON
 from toolwire.client import Client, Job, NoSuchServer, RemoteError
-from toolwire.client.tracing import MOST_STATE, Processed, processing, sending
+from toolwire.client.tracing import MOST_STATE, Processed, Spot, processing, sending, told_broken
 from toolwire.contracts.envelopes import Trace
 from toolwire.services import JobContext, Service, ToolContext, ToolError
 from toolwire.testing.bench import Bench
@@ -196,6 +205,51 @@ def test_a_state_that_no_request_can_carry_is_left_out(spans: Spans) -> None:
             assert sent.trace is not None
             assert sent.trace.tracestate == carried
     assert len(spans.all("send add")) == 2
+
+
+@pytest.mark.parametrize("over", ["opening", "closing"])
+async def test_tracing_that_breaks_costs_only_spans(
+    bench: Bench, spans: Spans, over: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    told_broken.clear()
+    spans.breaking.over = over
+    async with bench.running() as replica, bench.client() as client:
+        assert await client.call("where")
+        assert await client.call("where_in_a_thread")
+        job: Job[object] = await client.submit("stumble")
+        assert await job.result(timeout=SOON)
+        with pytest.raises(RemoteError, match="tool_error"):
+            await client.call("decline")
+        assert replica.counts == {}
+    assert [each.getMessage() for each in caplog.records if each.name == "toolwire.client"] == [
+        f"{over} a span failed, which is told once: traces are incomplete"
+    ]
+
+
+@pytest.mark.parametrize("over", ["opening", "closing"])
+def test_tracing_that_breaks_hides_no_error(spans: Spans, over: str) -> None:
+    spans.breaking.over = over
+    with pytest.raises(KeyError), processing(RUN, PLACE):
+        raise KeyError
+    assert not get_current_span().get_span_context().is_valid
+
+
+def test_a_spot_that_breaks_is_told_and_costs_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """A span need not be of the SDK, and the place in the trace may be one that no request can carry."""
+
+    class Bad(NonRecordingSpan):
+        def set_attribute(self, key: str, value: object) -> None:
+            raise RuntimeError(key)
+
+        def get_span_context(self) -> SpanContext:
+            raise RuntimeError
+
+    told_broken.clear()
+    bad = Bad(INVALID_SPAN_CONTEXT)
+    with use_span(bad):
+        assert Spot(bad).trace is None
+    Spot(bad).failed("internal")
+    assert len(caplog.records) == 2
 
 
 def test_nothing_is_imported_for_those_who_do_not_trace_or_measure() -> None:

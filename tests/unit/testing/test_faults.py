@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -160,6 +161,19 @@ async def test_the_same_seed_gives_the_same_faults() -> None:
     assert 5 < sum(fate.dropped for fate in fates(7, noise=0)) < 25
 
 
+async def test_one_object_gives_the_same_faults_in_every_test(shelf: Shelf) -> None:
+    """A marker gives one to all the tests of a module."""
+    faults = Faults(drop=0.5, kinds={"event"}, crash_after=1, seed=3)
+    rounds: list[tuple[Counter[str], list[Fate]]] = []
+    for _ in range(2):
+        async with in_memory(shelf.service, faults=faults, lease_s=0.5) as client:
+            fates = [faults.fate("event", "sent") for _ in range(20)]
+            assert await client.call("find", {"book": "Emma"}) == "Emma"
+        rounds.append((faults.injected, fates))
+    assert rounds[0] == rounds[1]
+    assert rounds[0][0] == {"crash": 1}
+
+
 async def test_what_is_overtaken_is_not_lost_where_nothing_follows() -> None:
     memory, came = MemoryBroker(), list[Delivery]()
     faulty = Faults(reorder=1.0).around(memory)
@@ -253,6 +267,26 @@ async def test_calls_around_a_crash_all_end(shelf: Shelf) -> None:
     assert all(isinstance(each, str | Interrupted) for each in ended), ended
     assert any(isinstance(each, Interrupted) for each in ended)
     assert shelf.runs == {f"book-{number}": 1 for number in range(20)}
+
+
+async def test_a_replica_that_cannot_start_again_is_told() -> None:
+    @asynccontextmanager
+    async def once() -> AsyncGenerator[None]:
+        if opened:
+            raise OSError("the second opening fails")
+        opened.append(True)
+        yield
+
+    async def crash() -> None:
+        async with in_memory(Service(SERVER, lifespan=once), faults=faults):
+            for _ in range(2):
+                with pytest.raises(OSError, match="the second opening fails"):
+                    await faults.crash()
+
+    opened: list[bool] = []
+    faults = Faults()
+    with pytest.raises(OSError, match="the second opening fails"):
+        await crash()
 
 
 async def test_a_crash_needs_a_replica_to_die(shelf: Shelf) -> None:

@@ -109,10 +109,13 @@ async def test_the_developers_own_settings_stay_out(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("TOOLWIRE_BROKER_URL", "amqp://127.0.0.1:1/")
     monkeypatch.setenv("TOOLWIRE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("TOOLWIRE_CLIENT", "somebody")
+    (project := tmp_path / "project").mkdir()
+    (project / "toolwire.toml").write_text("broken = [", encoding="utf-8")
+    monkeypatch.chdir(project)
     async with in_memory(service) as client:
         assert client.client_id == "test-client"
         await client.call(lend, book="Emma")
-    assert files(tmp_path) == []
+    assert files(tmp_path) == [project]
 
 
 async def test_settings_are_those_of_a_service_and_checked() -> None:

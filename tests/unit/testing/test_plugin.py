@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.pytest_project import run_pytest
 
 IN_MEMORY = """
@@ -31,12 +33,15 @@ PLAIN = """
 import sys
 
 
-class Odd:
+class Odd:  # as werkzeug's LocalProxy is outside a request
+    def __call__(self):
+        raise RuntimeError("nobody calls me")
+
     def __getattr__(self, name):
         raise RuntimeError("nobody asks me anything")
 
 
-test_odd = Odd()
+current_app = Odd()
 
 
 def test_nothing_of_ours():
@@ -48,6 +53,23 @@ import pytest
 from app import service
 
 pytestmark = pytest.mark.toolwire(service)
+
+
+async def test_add(toolwire_client):
+    pass
+"""
+
+
+RUN_BY_ANYIO = """
+import pytest
+from app import service
+
+pytestmark = [pytest.mark.anyio, pytest.mark.toolwire(service)]
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
 
 
 async def test_add(toolwire_client):
@@ -74,13 +96,24 @@ def test_the_plugin_leaves_alone_who_does_not_use_it(tmp_path: Path) -> None:
     assert (ran.passed, ran.failed) == (1, 0), ran.told
 
 
-def test_without_pytest_asyncio_the_fixtures_say_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize("tests", ["def test_add(toolwire_client):\n    pass\n", MARKED])
+def test_without_pytest_asyncio_the_fixtures_say_so(tmp_path: Path, tests: str) -> None:
     missing = "import sys\nsys.modules['pytest_asyncio'] = None\n"
     (tmp_path / "without.py").write_text(missing, encoding="utf-8")
-    tests = "def test_add(toolwire_client):\n    pass\n"
     ran = run_pytest(tmp_path, tests, "-p", "without", "-p", "no:asyncio", PYTHONPATH=str(tmp_path))
     assert (ran.passed, ran.failed) == (0, 1), ran.told
     assert "pip install 'toolwire[testing]'" in ran.told
+
+
+@pytest.mark.parametrize(
+    ("tests", "mode"), [(RUN_BY_ANYIO, "strict"), (MARKED, "auto")], ids=["marked", "automatic"]
+)
+def test_a_test_that_anyio_runs_is_told_so_at_once(tmp_path: Path, tests: str, mode: str) -> None:
+    """Where no broker can be had, this comes before it."""
+    ran = run_pytest(tmp_path, tests, "-o", f"anyio_mode={mode}", TOOLWIRE_TEST_BROKER="url")
+    assert (ran.passed, bool(ran.failed)) == (0, True), ran.told
+    assert "anyio's plugin runs test_app.py::test_add" in ran.told
+    assert "no RabbitMQ to be had" not in ran.told
 
 
 def test_without_a_broker_the_fixtures_say_what_was_looked_for(tmp_path: Path) -> None:

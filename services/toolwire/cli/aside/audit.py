@@ -4,6 +4,7 @@ A line is written before each replay and after it, so that none can happen unsee
 not in it.
 """
 
+import errno
 import getpass
 import json
 import logging
@@ -11,7 +12,7 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from toolwire.client.home import Home
 from toolwire.contracts.errors import ConfigurationError
@@ -50,12 +51,7 @@ def record(home: Home, outcome: Outcome, entry: Entry) -> None:
         }
     )
     try:
-        # One write to a file opened for appending is one piece, even beside other processes.
-        file = os.open(audit_file(home), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(file, line.encode() + b"\n")
-        finally:
-            os.close(file)
+        _append(audit_file(home), line.encode() + b"\n")
     except OSError as error:
         raise ConfigurationError(
             f"{audit_file(home)} cannot be written, and nothing is replayed or purged without it: {error}"
@@ -72,12 +68,27 @@ def last_replays(home: Home) -> dict[str, Entry]:
         return last
     for line in text.splitlines():
         try:
-            entry = json.loads(line)
+            entry: object = json.loads(line)
         except ValueError:
             continue  # a piece of a line, from a disk that was full
-        if "line" in entry:
-            last[entry["line"]] = entry
+        told: Entry = cast("Entry", entry) if isinstance(entry, dict) else {}
+        if isinstance(digest := told.get("line"), str):
+            last[digest] = told
     return last
+
+
+def _append(path: Path, line: bytes) -> None:
+    """Write all of it at the end of the file. `OSError` where not all of it could be written."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        size = os.fstat(file).st_size
+        if size and os.pread(file, 1, size - 1) != b"\n":
+            line = b"\n" + line  # after a piece of a line, from a disk that was full
+        # One write to a file opened for appending is one piece, even beside other processes.
+        if os.write(file, line) < len(line):
+            raise OSError(errno.ENOSPC, "only a part of the line was written")
+    finally:
+        os.close(file)
 
 
 def _user() -> str:

@@ -47,11 +47,13 @@ class Errand:
     line: Line
     request: Request | None
     request_id: str
-    """Derived from the line: to replay it twice runs it once."""
+    """Derived from the line: to replay it twice as the same client runs it once."""
     obstacle: str | None
     """Why it is not replayed."""
     done: str | None = None
     """How it was replayed before, which is enough."""
+    last: Entry | None = None
+    """What the audit says of its last replay."""
 
     def told(self) -> str:
         """In words."""
@@ -91,10 +93,9 @@ def chosen(pile: Pile, names: Sequence[str]) -> list[Letter]:
 
 def plan(pile: Pile, place: Shelf, wish: Wish) -> list[Errand]:
     """An errand for each line of what was chosen."""
-    replayed = last_replays(place.home)
-    registry = place.home.registry()
+    known = _Known(place, place.home.registry(), wish, last_replays(place.home))
     return [
-        _errand(letter, pile.names[letter.digest], number, line, _Known(place, registry, wish, replayed))
+        _errand(letter, pile.names[letter.digest], number, line, known)
         for letter in chosen(pile, wish.names)
         for number, line in enumerate(_lines(letter), 1)
     ]
@@ -122,8 +123,9 @@ def _errand(letter: Letter, name: str, number: int, line: Line, known: _Known) -
         line=line,
         request=request,
         request_id=_request_id(line, last, again=known.wish.again),
-        obstacle=_unreplayable(line, request, known) or _ran_before(last, known.wish),
+        obstacle=_unreplayable(line, request, known) or _begun_before(last, known),
         done=_told(last) if last and last["outcome"] in SETTLED and not known.wish.again else None,
+        last=last,
     )
 
 
@@ -143,11 +145,16 @@ def _unreplayable(line: Line, request: Request | None, known: _Known) -> str | N
     return None
 
 
-def _ran_before(last: Entry | None, wish: Wish) -> str | None:
-    """Why only a new request would run it once more: to the same one the service says the same."""
-    if last is None or last["outcome"] != "failed" or wish.again:
+def _begun_before(last: Entry | None, known: _Known) -> str | None:
+    """Why an earlier replay stands in the way: it ran already, or this one might run beside it."""
+    if last is None or last["outcome"] in SETTLED or known.wish.again:
         return None
-    return f"{_told(last)}. --again runs it once more"
+    if last["outcome"] == "failed":  # to the same request the service says the same
+        return f"{_told(last)}. --again runs it once more"
+    client = last["client_id"]
+    if client != known.place.client:  # to the service the same id of another client is another request
+        return f"begun as {client}: repeat with --client {client}, or --again"
+    return None
 
 
 def _told(last: Entry) -> str:

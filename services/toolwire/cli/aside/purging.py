@@ -3,11 +3,12 @@
 from dataclasses import dataclass, field
 
 from toolwire.cli import exits
+from toolwire.cli.aside import Kind
 from toolwire.cli.aside.audit import record
 from toolwire.cli.aside.letters import Letter
 from toolwire.cli.aside.plan import Wish, chosen
-from toolwire.cli.aside.replaying import agreed
-from toolwire.cli.aside.shelf import Kind, Shelf, shelf
+from toolwire.cli.aside.replaying import LOST, agreed
+from toolwire.cli.aside.shelf import NOT_NOW, Shelf, shelf
 from toolwire.cli.asking import Asking
 from toolwire.cli.output import print_json, print_line, print_note
 
@@ -33,7 +34,7 @@ class Purge:
             self.names = {letter.digest: pile.names[letter.digest] for letter in letters}
         if not self.asking.json:
             if not letters:
-                print_note(f"{self.place.queue} is empty")
+                print_note(self.place.nothing_to_see)
             for letter in letters:
                 print_note(f"{self.names[letter.digest]}: {letter.reason}, {letter.size} bytes")
         return exits.OK
@@ -48,12 +49,22 @@ class Purge:
         """Throw them away, each with a line in the audit."""
         all_gone = True
         async with self.place.open() as pile:
-            for letter in pile.letters:
-                if letter.digest in self.names:
-                    all_gone &= await self._letter(letter)
+            present = {letter.digest: letter for letter in pile.letters}
+            for digest in self.names:
+                all_gone &= await self._letter(digest, present.get(digest))
         return exits.OK if all_gone else exits.FAILED
 
-    async def _letter(self, letter: Letter) -> bool:
+    async def _letter(self, digest: str, letter: Letter | None) -> bool:
+        """Throw one message away. Whether it has left its queue."""
+        if letter is None:
+            self._tell(digest, removed=False, note=NOT_NOW)
+            return False
+        self._record(letter)
+        removed = await letter.remove()
+        self._tell(digest, removed=removed, note="" if removed else LOST)
+        return removed
+
+    def _record(self, letter: Letter) -> None:
         record(
             self.place.home,
             "purged",
@@ -67,10 +78,10 @@ class Purge:
                 ],
             },
         )
-        gone = await letter.remove()
+
+    def _tell(self, digest: str, *, removed: bool, note: str) -> None:
+        name = self.names[digest]
         if self.asking.json:
-            print_json({"name": self.names[letter.digest], "message": letter.digest, "removed": gone})
+            print_json({"name": name, "message": digest, "removed": removed, "note": note or None})
         else:
-            said = "thrown away" if gone else "its connection was lost: it may still be there"
-            print_line(f"{self.names[letter.digest]}: {said}")
-        return gone
+            print_line(f"{name}: {note or 'thrown away'}")

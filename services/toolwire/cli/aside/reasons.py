@@ -46,11 +46,14 @@ JUNK: Mapping[str, Reason] = {
         "keys import FILE --allow TOOL`), and replay.",
     ),
     "revoked_key": Reason(
-        "its key is revoked", "If you know the sender: have a new key made there (`toolwire keys rotate`)."
+        "its key is revoked",
+        "If you know the sender: have a new key made on its machine (`toolwire keys rotate client ID`), and "
+        "import it here.",
     ),
     "key_out_of_date": Reason(
         "its key is not good yet, or no longer, by the dates in the registry",
-        "If you know the sender: have a new key made there (`toolwire keys rotate`), or set the clocks.",
+        "If you know the sender: have a new key made on its machine (`toolwire keys rotate client ID`) and "
+        "import it here, or set the clocks.",
     ),
     "bad_signature": Reason(
         "the signature is not that of the key: it was changed on its way, or somebody poses as its owner",
@@ -68,6 +71,11 @@ JUNK: Mapping[str, Reason] = {
         "Look for whoever may publish to the broker.",
     ),
     "forbidden": Reason("its key belongs to another client than the one that it names", _MEND_SENDER),
+    "control": Reason(
+        "it is a word to the replicas that the service itself did not sign; such are counted and logged, and "
+        "not kept",
+        "Look for whoever may publish to the broker.",
+    ),
 }
 
 UNKNOWN = Reason("nothing says why", "Look into the log of the service, or of the broker.")

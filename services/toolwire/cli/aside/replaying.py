@@ -1,7 +1,9 @@
 """`dead replay` and `junk replay`: the request again, signed by the operator, under an id of its own.
 
 A message leaves its queue only when the service has each of its lines: answered, or accepted as a job. Until
-then everything may be repeated: the request id is derived from the line, so that nothing runs twice.
+then the same client may repeat everything: the request id is derived from the line, so that nothing runs
+twice. To a service the same id of another client is another request: what one client has begun no other
+begins again, as far as the audit of this home tells. From another home, another client may run it twice.
 """
 
 import sys
@@ -13,15 +15,18 @@ from typing import Any
 import typer
 
 from toolwire.cli import exits
-from toolwire.cli.aside.audit import record
+from toolwire.cli.aside import Kind
+from toolwire.cli.aside.audit import Entry, last_replays, record
 from toolwire.cli.aside.letters import Letter
 from toolwire.cli.aside.plan import SETTLED, Errand, Wish, plan
 from toolwire.cli.aside.sending import Sender, Sent
-from toolwire.cli.aside.shelf import Kind, Shelf, shelf
+from toolwire.cli.aside.shelf import NOT_NOW, Shelf, shelf
 from toolwire.cli.aside.showing import bounded
 from toolwire.cli.asking import Asking
 from toolwire.cli.output import print_json, print_line, print_note
 from toolwire.contracts.errors import UsageError
+
+LOST = "its connection was lost: it may still be there"
 
 
 @dataclass(slots=True)
@@ -33,6 +38,8 @@ class Replay:
     wish: Wish
     place: Shelf = field(init=False)
     errands: list[Errand] = field(init=False, default_factory=list[Errand])
+    replayed: Mapping[str, Entry] = field(init=False, default_factory=dict[str, Entry])
+    """What the audit knows when it is carried out."""
 
     def __post_init__(self) -> None:
         self.place = shelf(self.kind, self.asking)
@@ -50,7 +57,7 @@ class Replay:
     def _say(self) -> None:
         """Tell people what would be done, unless they know it and will be told what came of it."""
         if not self.errands:
-            print_note(f"{self.place.queue} is empty")
+            print_note(self.place.nothing_to_see)
         if self.wish.yes and not (self.wish.dry_run or self.wish.unverified):
             return
         for errand in self.errands:
@@ -66,6 +73,7 @@ class Replay:
     async def carry_out(self) -> int:
         """Replay, message by message. Ends with the first that is not answered in time or not delivered."""
         async with self.place.open() as pile:
+            self.replayed = last_replays(self.place.home)  # nobody adds to it while the messages are held
             present = {letter.digest: letter for letter in pile.letters}
             async with Sender(self.place, self.asking, self.wish.deadline) as sender:
                 all_gone = True
@@ -76,8 +84,8 @@ class Replay:
     async def _letter(self, letter: Letter | None, errands: Sequence[Errand], sender: Sender) -> bool:
         """Replay one message. Whether it has left its queue."""
         if letter is None:
-            self._tell(errands[0], [], removed=True, note="it is not there any more")
-            return True
+            self._tell(errands[0], [], removed=False, note=NOT_NOW)
+            return False
         results: list[Mapping[str, Any]] = []
         trouble: Exception | None = None
         for errand in errands:
@@ -88,7 +96,7 @@ class Replay:
                 break
         settled = len(results) == len(errands) and all(each["outcome"] in SETTLED for each in results)
         removed = settled and await letter.remove()
-        note = "its connection was lost: it may still be there" if settled and not removed else ""
+        note = LOST if settled and not removed else ""
         self._tell(errands[0], results, removed=removed, note=note)
         if trouble is not None:
             raise trouble
@@ -99,6 +107,8 @@ class Replay:
             return Sent("answered", note=errand.done)
         if errand.obstacle is not None:
             return Sent("refused", note=errand.obstacle)
+        if self.replayed.get(errand.line.digest) != errand.last:
+            return Sent("refused", note="somebody has replayed it in the meantime: look again")
         entry = _audited(errand, self.place, sender)
         record(self.place.home, "begun", entry)
         sent = await sender.send(errand)

@@ -56,7 +56,7 @@ class Sender:
     """
 
     def __init__(self, place: Shelf, asking: Asking, deadline: float | None) -> None:
-        self._client = asking.open()
+        self._client = asking.made()
         self._server = place.server
         self._deadline = deadline
         self._stack = AsyncExitStack()

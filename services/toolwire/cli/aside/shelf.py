@@ -3,11 +3,12 @@
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Literal
+from functools import cached_property
 
 from toolwire.broker.browse import looking_into
 from toolwire.broker.errors import NoQueue
 from toolwire.broker.topology import dead_queue, junk_queue
+from toolwire.cli.aside import Kind
 from toolwire.cli.aside.letters import Letter, letters_in, names_of
 from toolwire.cli.asking import Asking
 from toolwire.client.clock import now_ms
@@ -15,21 +16,22 @@ from toolwire.client.home import Home
 from toolwire.client.settings import Settings, read_settings
 from toolwire.contracts.errors import NoSuchServer, UsageError
 
-Kind = Literal["dead", "junk"]
-
 MOST = 10_000
 MOST_BYTES = 256 * 1024 * 1024
 CONNECT_S = 10.0
 
+NOT_NOW = "not there now: taken out, or somebody is looking at it"
+"""What is known of a message that is not found again: RabbitMQ shows to nobody what somebody else holds."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Pile:
     """What was found, oldest first, and how many messages more there are."""
 
     letters: Sequence[Letter]
     left: int
 
-    @property
+    @cached_property
     def names(self) -> dict[str, str]:
         """The letters' short names, by digest."""
         return names_of(self.letters)
@@ -42,7 +44,9 @@ class Pile:
         if found:
             raise UsageError(f"{name!r} stands for {len(found)} messages: write more of the name")
         more = f" among the {len(self.letters)} that were looked at" if self.left else ""
-        raise UsageError(f"there is no message {name!r}{more}: `list` shows their names")
+        raise UsageError(
+            f"there is no message {name!r}{more}, or somebody is looking at it now: `list` shows their names"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +57,18 @@ class Shelf:
     server: str
     home: Home
     urls: Sequence[str]
+    client: str | None = None
+    """Who would replay; None where nothing says it."""
 
     @property
     def queue(self) -> str:
         """The queue's name."""
         return (dead_queue if self.kind == "dead" else junk_queue)(self.server).name
+
+    @property
+    def nothing_to_see(self) -> str:
+        """What is known where nothing was found."""
+        return f"nothing to see in {self.queue}: it is empty, or somebody is looking at it just now"
 
     @asynccontextmanager
     async def open(self, most: int = MOST) -> AsyncGenerator[Pile]:
@@ -82,7 +93,9 @@ class Shelf:
 
 def shelf(kind: Kind, asking: Asking) -> Shelf:
     """The shelf that the command line and the settings name. `UsageError`, `ConfigurationError`."""
-    settings = read_settings(Settings, home=asking.home, broker_url=asking.broker, server=asking.server)
+    settings = read_settings(
+        Settings, home=asking.home, broker_url=asking.broker, server=asking.server, client=asking.client
+    )
     if settings.server is None:
         raise UsageError("which server's? Name it with --server, TOOLWIRE_SERVER, or in toolwire.toml")
-    return Shelf(kind, settings.server, Home(settings.home), settings.broker_urls())
+    return Shelf(kind, settings.server, Home(settings.home), settings.broker_urls(), settings.client)

@@ -2,18 +2,19 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import JsonValue
 
 from toolwire.cli import exits
+from toolwire.cli.aside import Kind
 from toolwire.cli.aside.letters import Letter, Line
 from toolwire.cli.aside.reasons import reason_of
-from toolwire.cli.aside.shelf import Kind, Pile, Shelf, shelf
+from toolwire.cli.aside.shelf import Pile, Shelf, shelf
 from toolwire.cli.asking import Asking
 from toolwire.cli.output import print_json, print_line, print_note
 from toolwire.cli.table import print_table
+from toolwire.cli.times import iso
 from toolwire.client.clock import now_ms
 from toolwire.contracts.builtin import BUILT_IN
 from toolwire.contracts.envelopes import Request
@@ -32,7 +33,7 @@ async def list_letters(kind: Kind, asking: Asking, most: int) -> int:
             print_json({"queue": place.queue, "messages": messages, "more": pile.left})
             return exits.OK
         if not pile.letters:
-            print_note(f"{place.queue} is empty")
+            print_note(place.nothing_to_see)
             return exits.OK
         rows = [_row(letter, pile) for letter in pile.letters]
         print_table(("NAME", "WHEN", "REASON", "TOOL", "CLIENT", "LINES", "BYTES"), rows)
@@ -59,7 +60,7 @@ def document(letter: Letter, pile: Pile) -> dict[str, Any]:
     return {
         "name": pile.names[letter.digest],
         "digest": letter.digest,
-        "time": _time(letter.when_ms),
+        "time": iso(letter.when_ms),
         "reason": letter.reason,
         "routing_key": letter.routing_key,
         "bytes": letter.size,
@@ -115,7 +116,7 @@ def _row(letter: Letter, pile: Pile) -> tuple[str, ...]:
     asked = letter.requests
     return (
         pile.names[letter.digest],
-        _time(letter.when_ms) or "",
+        iso(letter.when_ms) or "",
         letter.reason,
         _several([request.tool for request in asked]) or f"({letter.routing_key})",
         _several([request.client_id for request in asked]) or "unverified",
@@ -136,7 +137,7 @@ def _told(letter: Letter, pile: Pile, place: Shelf) -> Iterator[str]:
     yield f"{name} in {place.queue}, {letter.size} bytes under the key {letter.routing_key!r}"
     yield f"digest    {letter.digest}"
     if letter.when_ms is not None:
-        yield f"put aside {_time(letter.when_ms)}"
+        yield f"put aside {iso(letter.when_ms)}"
     if len(letter.copies) > 1:
         yield f"copies    {len(letter.copies)}"
     yield f"reason    {letter.reason}: {reason.said}"
@@ -172,20 +173,11 @@ def _line_told(number: int, line: Line, letter: Letter, place: Shelf) -> Iterato
     yield f"  tool       {request.tool}"
     if not allowed(request, place.home.registry()):
         yield f"  not allowed: {request.client_id} may not use this tool (toolwire keys allow)"
-    yield f"  sent       {_time(request.ts_ms)}"
-    yield f"  deadline   {_time(request.deadline_ms)}{_late(request)}"
+    yield f"  sent       {iso(request.ts_ms)}"
+    yield f"  deadline   {iso(request.deadline_ms)}{_late(request)}"
     yield f"  arguments  {bounded(request.args)}"
 
 
 def _late(request: Request) -> str:
     late_s = (now_ms() - request.deadline_ms) // 1000
     return f": passed {late_s} seconds ago; a replay has a new one" if late_s >= 0 else ""
-
-
-def _time(millis: int | None) -> str | None:
-    if millis is None:
-        return None
-    try:
-        return datetime.fromtimestamp(millis / 1000, UTC).isoformat(timespec="seconds")
-    except (OverflowError, ValueError):
-        return f"{millis} ms"  # after the year 9999, which the protocol allows

@@ -1,14 +1,14 @@
 """`dead` and `junk`: what services put aside. Both have the same commands."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from typer import Argument, Option
 
 from toolwire.cli import exits, options
+from toolwire.cli.aside import Kind
 from toolwire.cli.running import run
 
-Kind = Literal["dead", "junk"]
 Which = Annotated[str, Argument(metavar="NAME", help="The message: a beginning of its digest.")]
 Several = Annotated[
     list[str] | None, Argument(metavar="NAME", help="The messages: beginnings of their digests.")
@@ -88,7 +88,11 @@ def _add_commands(app: typer.Typer, kind: Kind) -> None:
     ) -> int:
         """Send the requests again, as your own client, and remove what the service has answered or accepted.
 
-        Twice the same replay runs nothing twice. Each one is written down in audit.jsonl in TOOLWIRE_HOME.
+        Twice the same replay by one client runs nothing twice; what another one has begun takes --again.
+
+        Each one is written down in audit.jsonl in TOOLWIRE_HOME.
+
+        What another client replays from another home is not known here: it may run twice.
         """
         from toolwire.cli.aside.plan import Wish
         from toolwire.cli.aside.replaying import Replay

@@ -14,7 +14,7 @@ def doctor(
         Option(
             "--only",
             metavar="AREA,…",
-            help="Look at these alone: home, broker, permissions, queues, service, clock, store.",
+            help="Look at these alone: home (and keys), broker, permissions, queues, service, clock, store.",
         ),
     ] = None,
     management: Annotated[

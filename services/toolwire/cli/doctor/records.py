@@ -51,8 +51,7 @@ def judge_file(desk: Desk, file: FileSeen) -> Iterator[Finding]:
         yield desk.error(
             "network_file_system",
             f"it lies on a network file system ({file.filesystem}): SQLite loses what two machines write",
-            "move it to a local disk, with all replicas on that machine (--store sqlite:////PATH), or take "
-            "PostgreSQL",
+            "move it to a local disk, with all replicas on that machine: --store sqlite:////PATH",
         )
     if file.free_bytes < LITTLE_SPACE:
         tell = desk.error if file.free_bytes < LEAST_SPACE else desk.warning

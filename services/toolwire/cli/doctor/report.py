@@ -25,8 +25,8 @@ def document(findings: Sequence[Finding]) -> Mapping[str, Any]:
 
 
 def lines(findings: Sequence[Finding]) -> Iterator[tuple[Level | None, str]]:
-    """The report for people: each line, with the level that its first word is."""
-    for area, group in groupby(findings, key=lambda finding: finding.area):
+    """The report for people: each line, with the level that its first word is. What is bad comes last."""
+    for area, group in groupby(sorted(findings, key=_how_bad), key=lambda finding: finding.area):
         yield None, area
         for finding in group:
             yield finding.level, f"{finding.where}: {finding.what}"
@@ -35,6 +35,10 @@ def lines(findings: Sequence[Finding]) -> Iterator[tuple[Level | None, str]]:
     counts = Counter(finding.level for finding in findings)
     bad = [count(counts[level], level) for level in (Level.ERROR, Level.WARNING, Level.NOTE) if counts[level]]
     yield None, ", ".join([*bad, f"{counts[Level.OK]} ok"])
+
+
+def _how_bad(finding: Finding) -> int:
+    return max(finding.level.rank, Level.NOTE.rank)
 
 
 def show(findings: Sequence[Finding], *, as_json: bool) -> None:

@@ -12,6 +12,7 @@ from toolwire.client.exchange import Exchange
 from toolwire.client.home import Home
 from toolwire.client.identity import read_identity
 from toolwire.client.options import Options
+from toolwire.client.pins import Pins
 from toolwire.client.questions import Reply, call_of
 from toolwire.contracts.builtin import BUILT_IN, LIST_TOOLS, SERVER_IDENTITY, Catalogue, ServerIdentity
 from toolwire.contracts.errors import RemoteError, ToolwireError
@@ -43,8 +44,10 @@ class Answered:
 
 async def ask_service(settings: ServiceSettings, client_id: str, server_id: str) -> Answered:
     """Ask who it is (twice: the first finds the way) and what it offers. Raises `ToolwireError`."""
-    identity = read_identity(Home(settings.home), client_id, None, None)
-    async with Exchange(AmqpTransport(settings.broker_urls()), identity) as exchange:
+    home = Home(settings.home)
+    identity = read_identity(home, client_id, None, None)
+    pins = Pins(home, client_id, identity.pinned)
+    async with Exchange(AmqpTransport(settings.broker_urls()), identity, pins) as exchange:
 
         async def ask(tool: str) -> Reply:
             reply = await exchange.ask(call_of(tool, {}, Options(ANSWER_S, server_id)))

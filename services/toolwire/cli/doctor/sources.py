@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from toolwire.cli.doctor.finding import Area, Desk, Finding
 from toolwire.client.settings import FILE_NAME, read_settings
+from toolwire.client.urls import without_password
 from toolwire.contracts.errors import ConfigurationError
 from toolwire.services.settings import ServiceSettings
 
@@ -97,12 +97,7 @@ def _read(file: Path) -> Mapping[str, Any]:
 def _shown(value: object) -> str:
     """A setting without any password in it."""
     if isinstance(value, tuple):
-        return ", ".join(_without_password(str(url)) for url in value) or "not set"  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - broker URLs
+        return ", ".join(without_password(str(url)) for url in value) or "not set"  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - broker URLs
     if value is None:
         return "not set"
-    return _without_password(str(value)) if "://" in str(value) else str(value)
-
-
-def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return without_password(str(value)) if "://" in str(value) else str(value)

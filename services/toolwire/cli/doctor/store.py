@@ -82,7 +82,7 @@ def look_at_store(settings: ServiceSettings, server_id: str | None) -> StoreSeen
 def _path(settings: ServiceSettings) -> Path | Unseen:
     try:
         url = make_url(settings.store_url())
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         return Unseen("its URL cannot be read", "sqlite:///PATH in TOOLWIRE_STORE or toolwire.toml")
     if url.get_backend_name() != "sqlite":
         return Unseen(

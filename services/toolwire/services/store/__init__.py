@@ -28,8 +28,9 @@ def open_store(url: str, server_id: str) -> Store:
 def _parsed(url: str) -> URL:
     try:
         return make_url(url)
-    except ArgumentError as error:
-        raise ConfigurationError(f"the store's URL cannot be read. {_SUPPORTED}") from error
+    except (ArgumentError, ValueError):
+        # Without what they say, which may quote a password.
+        raise ConfigurationError(f"the store's URL cannot be read. {_SUPPORTED}") from None
 
 
 def _path(url: URL) -> Path:

@@ -170,6 +170,8 @@ class Counts:
     """Its jobs by status, without those that are final."""
     oldest_waiting_ms: int
     """For how long the accepted job that waits longest has been due."""
+    longest_silence_ms: int
+    """For how long the running job that has told nothing for longest has been silent."""
     unsent: int
     """Its rows in the outbox."""
 

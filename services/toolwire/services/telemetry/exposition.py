@@ -21,7 +21,10 @@ class Exposed(NamedTuple):
 
     def written(self, accept: str) -> tuple[bytes, str]:
         """The figures, and their content type."""
-        encode, content_type = choose_encoder(accept)
+        try:
+            encode, content_type = choose_encoder(accept)
+        except (TypeError, ValueError):  # it stumbles over versions that are no numbers
+            encode, content_type = choose_encoder("")
         return encode(_Plain(self.registry)), content_type
 
 

@@ -43,6 +43,7 @@ OF_REPLICA = (
 OF_STORE = {
     "jobs": "Jobs of the server that are not over.",
     "oldest_waiting_job_seconds": "For how long the job that waits longest has been due; 0 where none waits.",
+    "job_silence_seconds": "For how long the most silent of the running jobs has told nothing.",
     "outbox_unsent": "Events and answers of the server that no replica has sent yet.",
 }
 BUILD_INFO = "build_info"
@@ -79,6 +80,7 @@ def _of_store(counts: Counts) -> Iterator[Metric]:
     yield jobs
     values = {
         "oldest_waiting_job_seconds": counts.oldest_waiting_ms / 1000,
+        "job_silence_seconds": counts.longest_silence_ms / 1000,
         "outbox_unsent": counts.unsent,
     }
     for name, value in values.items():

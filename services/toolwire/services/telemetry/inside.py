@@ -30,11 +30,17 @@ class Inside:
         self._replica = replica
         self._tally = Tally()
         self._pages: Pages | None = None
+        self._look: Look | None = None
 
     @property
     def counts(self) -> Counter[str]:
         """What was refused, put aside, silently dropped or undeliverable, by reason."""
         return self._tally.counts
+
+    @property
+    def ready(self) -> bool:
+        """Whether a request that arrives now would be handled. Not before the replica has started."""
+        return self._look is not None and self._look.ready
 
     @contextmanager
     def opened(self, http: str | None, tools: Container[str]) -> Generator[None]:
@@ -59,13 +65,14 @@ class Inside:
 
     def show(self, look: Look) -> None:
         """The replica has started: this is how it stands from now on."""
+        self._look = look
         if self._pages is not None:
             self._pages.look = look
 
     def drain(self) -> None:
         """The replica is stopping: nothing should be sent to it any more."""
-        if self._pages is not None and self._pages.look is not None:
-            self._pages.look.draining = True
+        if self._look is not None:
+            self._look.draining = True
 
     def _expose(self, pages: Pages, lines: LogLines, tools: Container[str]) -> None:
         if find_spec("prometheus_client") is None:

@@ -64,7 +64,7 @@ LINES: Mapping[str, Line] = {
     "cancel_asked": Line(logging.INFO, "%(whose)s is to be cancelled", WHOSE),
     "settled": Line(logging.INFO, "%(whose)s ended: %(status)s, %(code)s", (*WHOSE, "status", "code")),
     "undeliverable": Line(
-        logging.INFO, "the queue for a %(kind)s is gone; the record tells it to a poll", ("kind",)
+        logging.INFO, "the client's queue for this %(kind)s is gone; the record tells it to a poll", ("kind",)
     ),
     "unanswered": Line(logging.ERROR, "the answer to %(whose)s was given up: its deadline passed", WHOSE),
     "reconnected": Line(logging.INFO, "connected to the broker again, to %(link)s", ("link",)),
@@ -72,7 +72,7 @@ LINES: Mapping[str, Line] = {
     "store_back": Line(logging.WARNING, "the store is back, after %(seconds).1f s", ("seconds",)),
     "left_out": Line(
         logging.WARNING,
-        "%(count)d more lines like the last of %(signal)s (%(reason)s) were left out",
+        "left out: %(count)d more like the last line of %(signal)s (%(reason)s)",
         ("signal", "reason", "count"),
     ),
 }
@@ -169,7 +169,7 @@ class LogLines(Signals):
 def shown(text: str) -> str:
     """Text that anybody may have written, as one bounded line of ASCII."""
     escaped = text[:MOST_SHOWN].encode("unicode_escape").decode("ascii")
-    return escaped[:MOST_SHOWN] + "…" * (len(text) > MOST_SHOWN or len(escaped) > MOST_SHOWN)
+    return escaped[:MOST_SHOWN] + "..." * (len(text) > MOST_SHOWN or len(escaped) > MOST_SHOWN)
 
 
 def _write(

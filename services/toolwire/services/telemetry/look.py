@@ -1,6 +1,7 @@
 """How a replica stands, for whoever looks in from outside its event loop."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from toolwire.services.runner import Runner
 from toolwire.services.store.port import Counts, Store, StoreAway
 from toolwire.services.store_watch import StoreWatch
 from toolwire.services.threads import ToolThreads
+
+log = logging.getLogger("toolwire.services")
 
 T = TypeVar("T")
 
@@ -78,7 +81,7 @@ class Look:
         }
 
     async def counts(self) -> Counts | None:
-        """What lies in the store, a few seconds old at the most; None while it is away."""
+        """What lies in the store, a few seconds old at the most; None while it is away or broken."""
         return await self._counts.value()
 
     def _consuming(self) -> str:
@@ -96,10 +99,16 @@ class Look:
             return "the store is away"
         except TimeoutError:
             return f"the store did not answer within {PING_S:g} s"
+        except Exception:
+            log.exception("the store is broken: asking it failed")
+            return "the store is broken"
         return FINE
 
     async def _count(self) -> Counts | None:
         try:
             return await self.store.counts()
         except StoreAway:
+            return None
+        except Exception:
+            log.exception("the store is broken: counting in it failed")
             return None

@@ -70,7 +70,13 @@ class Metrics(Signals):
         self._job_duration = histogram(
             "job_duration", "How long the tool of a job ran, in one attempt.", "tool", buckets=JOB_BUCKETS
         )
-        self._jobs_ended = counter("jobs_ended", "Jobs that reached their final status.", "tool", "status")
+        self._jobs_ended = counter(
+            "jobs_ended",
+            "Jobs that reached their final status; the code is ok or an error's.",
+            "tool",
+            "status",
+            "code",
+        )
         self._retries = counter("retries", "Attempts that were given back to be run again.", "tool")
         self._cancels = counter("cancels", "Cancels of jobs that were asked for.", "tool")
         self._leases_lost = counter("leases_lost", "Outcomes dropped because the lease was lost.")
@@ -134,10 +140,11 @@ class Metrics(Signals):
 
     @override
     def settled(self, whom: Whom, status: Status, code: Code | None) -> None:
+        outcome = "ok" if code is None else code.value
         if whom.job_id is None:
-            self._calls.labels(self._tool(whom), "ok" if code is None else code.value).inc()
+            self._calls.labels(self._tool(whom), outcome).inc()
         else:
-            self._jobs_ended.labels(self._tool(whom), status.value).inc()
+            self._jobs_ended.labels(self._tool(whom), status.value, outcome).inc()
 
     @override
     def undeliverable(self, kind: str) -> None:

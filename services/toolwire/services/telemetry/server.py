@@ -8,7 +8,9 @@ import logging
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
 from typing import NamedTuple, Self, cast
@@ -21,7 +23,9 @@ from toolwire.services.telemetry.address import HttpAddress
 log = logging.getLogger("toolwire.services")
 
 SLOW_PEER_S = 5.0
-"""How long a peer may keep a thread waiting for its next bytes."""
+"""How long a peer may keep a thread waiting for its next bytes,"""
+CONNECTION_S = 10.0
+"""and how long it may stay."""
 MOST_PEERS = 16
 """Peers that are answered at the same time; whoever comes beyond that is hung up on."""
 STOP_LOOK_S = 0.05
@@ -34,6 +38,8 @@ class Page(NamedTuple):
     content_type: str
     body: bytes
 
+
+BROKEN = Page(500, "text/plain; charset=utf-8", b"the page broke: the log says how\n")
 
 Answer = Callable[[str, str], Page]
 """Gives the page for a path and what its reader accepts."""
@@ -74,6 +80,9 @@ class HttpServer:
         return HttpAddress(self._wanted.host, self._server.server_port)
 
 
+_Request = socket.socket | tuple[bytes, socket.socket]
+
+
 class _Server(ThreadingHTTPServer):
     block_on_close = False  # a peer that is slow must not keep a replica from stopping
     allow_reuse_port = False  # a second replica on the same port is told so
@@ -81,7 +90,7 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, address: HttpAddress, answer: Answer) -> None:
         self.address_family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
         self.answer = answer
-        self._peers = threading.BoundedSemaphore(MOST_PEERS)
+        self._peers: dict[_Request, float] = {}  # since when
         super().__init__(address, _Handler)
 
     @override
@@ -90,26 +99,32 @@ class _Server(ThreadingHTTPServer):
         self.server_port = self.socket.getsockname()[1]
 
     @override
-    def process_request(
-        self, request: "socket.socket | tuple[bytes, socket.socket]", client_address: object
-    ) -> None:
-        if not self._peers.acquire(blocking=False):
+    def process_request(self, request: _Request, client_address: object) -> None:
+        if len(self._peers) >= MOST_PEERS:
             self.shutdown_request(request)
             return
+        self._peers[request] = time.monotonic()
         try:
             super().process_request(request, client_address)
         except RuntimeError:  # there are too many threads: nobody gives the place back
-            self._peers.release()
+            del self._peers[request]
             raise
 
     @override
-    def process_request_thread(
-        self, request: "socket.socket | tuple[bytes, socket.socket]", client_address: object
-    ) -> None:
+    def process_request_thread(self, request: _Request, client_address: object) -> None:
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._peers.release()
+            del self._peers[request]
+
+    @override
+    def service_actions(self) -> None:
+        """Hang up on those who have stayed too long: their threads end by it."""
+        late = time.monotonic() - CONNECTION_S
+        for request, since in self._peers.copy().items():
+            if since < late and isinstance(request, socket.socket):
+                with suppress(OSError):  # it has just gone
+                    request.shutdown(socket.SHUT_RDWR)
 
     @override
     def handle_error(self, request: object, client_address: object) -> None:
@@ -123,7 +138,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         server = cast("_Server", self.server)
-        self._send(server.answer(self.path.partition("?")[0], self.headers.get("Accept", "")))
+        try:
+            page = server.answer(self.path.partition("?")[0], self.headers.get("Accept", ""))
+        except Exception:
+            log.exception("an HTTP page broke")
+            page = BROKEN
+        self._send(page)
 
     do_HEAD = do_GET  # noqa: N815 - http.server's name
 

@@ -104,9 +104,13 @@ class Signals:
 
 
 def tell_settled(signals: Signals, record: Record) -> None:
-    """Signal the ending that a record has."""
-    code = None if record.error is None else WireError.model_validate_json(record.error).code
-    signals.settled(Whom.of(record), record.status, code)
+    """Signal the ending that a record has, where it can be read."""
+    try:
+        code = None if record.error is None else WireError.model_validate_json(record.error).code
+    except ValueError:  # whose text may hold what the tool said to its caller
+        log.warning("telling settled failed: the error on record of %s is none", record.tool)
+    else:
+        signals.settled(Whom.of(record), record.status, code)
 
 
 HOOKS = tuple(name for name, value in vars(Signals).items() if not name.startswith("_") and callable(value))

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextvars import Context, copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -90,6 +91,8 @@ class MemoryReceiver:
 
     async def __aenter__(self) -> Self:
         self._broker.join()
+        for seat in self._seats:
+            seat.context = copy_context()
         await self.resume()
         return self
 
@@ -153,6 +156,8 @@ class _Seat:
 
     def __init__(self, subscription: Subscription) -> None:
         self.queue: MemoryQueue | None = None
+        self.context: Context
+        """Of who entered the receiver: a sender's context variables do not cross a broker."""
         self._subscription = subscription
         self._held: list[Item] = []
 
@@ -193,7 +198,7 @@ class _Seat:
         """Take one: the handler gets it in a later turn of the loop."""
         if self._subscription.acks:
             self._held.append(item)
-        asyncio.get_running_loop().call_soon(self._handle, item)
+        asyncio.get_running_loop().call_soon(self._handle, item, context=self.context)
 
     def _handle(self, item: Item) -> None:
         if self.queue is None:  # it left in the meantime; what it held is back in the queue
