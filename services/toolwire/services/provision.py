@@ -96,8 +96,8 @@ def _check_here(home: Home, owner: str, keys: Sequence[KeyEntry]) -> None:
     in_use = not all(key.revoked for key in keys)
     if in_use and not any(home.key_file(key).exists() for key in keys):
         raise ConfigurationError(
-            f"the private keys of {owner!r} are on another machine: `toolwire keys rotate` and `toolwire keys "
-            "export` there, then `toolwire keys import` here"
+            f"the private keys of {owner!r} are on another machine: `toolwire keys rotate` and "
+            "`toolwire keys export` there, then `toolwire keys import` here"
         )
 
 

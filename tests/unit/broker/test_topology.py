@@ -32,10 +32,6 @@ EVERY_ROUTE = [
 ]
 
 
-def name_of(queue: Queue) -> str:
-    return queue.name
-
-
 def leads(route: Route, binding: Binding) -> bool:
     """Match as a topic exchange does, for the two forms that we use: a plain key, and `<words>.#`."""
     if binding.exchange != route.exchange:
@@ -44,27 +40,27 @@ def leads(route: Route, binding: Binding) -> bool:
     return route.key == stem or (stem != binding.key and route.key.startswith(stem + "."))
 
 
-@pytest.mark.parametrize(("route", "queue"), EVERY_ROUTE, ids=str)
+@pytest.mark.parametrize(("route", "queue"), EVERY_ROUTE)
 def test_a_route_leads_to_its_queue_alone(route: Route, queue: Queue) -> None:
     reached = {each.name for each in EVERY_QUEUE if any(leads(route, binding) for binding in each.bindings)}
     alike = {each.name for each in EVERY_QUEUE if each.bindings == queue.bindings}
     assert reached == alike
 
 
-@pytest.mark.parametrize("queue", EVERY_QUEUE, ids=name_of)
+@pytest.mark.parametrize("queue", EVERY_QUEUE)
 def test_every_queue_is_bounded_and_says_what_a_full_one_does(queue: Queue) -> None:
     assert int(queue.arguments["x-max-length"]) > 0
     assert queue.arguments["x-overflow"] in {"drop-head", "reject-publish"}
     assert all(binding.exchange in topology.EXCHANGES for binding in queue.bindings)
 
 
-@pytest.mark.parametrize("queue", EVERY_QUEUE, ids=name_of)
+@pytest.mark.parametrize("queue", EVERY_QUEUE)
 def test_no_queue_is_transient_and_shared(queue: Queue) -> None:
     """RabbitMQ 4.3 refuses such queues."""
     assert queue.durable or queue.exclusive
 
 
-@pytest.mark.parametrize("queue", EVERY_QUEUE, ids=name_of)
+@pytest.mark.parametrize("queue", EVERY_QUEUE)
 def test_a_name_is_one_that_every_library_takes(queue: Queue) -> None:
     assert re.fullmatch(r"[A-Za-z0-9._-]{1,127}", queue.name)
 

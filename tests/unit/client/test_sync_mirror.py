@@ -29,7 +29,7 @@ SYNC_WORDS = {
 
 def public(kind: type[Any]) -> dict[str, Any]:
     names = {name for each in kind.__mro__[:-1] for name in vars(each) if not name.startswith("_")}
-    return {name: inspect.getattr_static(kind, name) for name in names}
+    return {name: inspect.getattr_static(kind, name) for name in sorted(names)}
 
 
 METHODS = [
