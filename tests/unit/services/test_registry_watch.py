@@ -112,7 +112,7 @@ async def test_a_server_without_a_key_still_learns_whom_to_refuse(
     assert known.signer.kid == f"{SERVER}.1"
     (told,) = (record for record in caplog.records if record.levelno == logging.ERROR)
     assert "has no usable Ed25519 private key" in told.getMessage()
-    rotate_server(home, SERVER)
+    add_server(home, SERVER)
     await watch.look()
     assert known.signer.kid == (f"{SERVER}.2" if how == "revoked" else f"{SERVER}.1")
 
