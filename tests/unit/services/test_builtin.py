@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -150,7 +151,7 @@ async def test_a_job_of_before_there_were_histories_has_an_empty_one(
     counter: Counter, store: Store, store_url: str
 ) -> None:
     job = {"job_id": (await accepted(store)).job_id}
-    with sqlite3.connect(store_url.removeprefix("sqlite:///")) as connection:
+    with closing(sqlite3.connect(store_url.removeprefix("sqlite:///"))) as connection, connection:
         connection.execute("DELETE FROM tw_history")
     assert (await counter.told("job_history", job))["entries"] == []
 

@@ -1,6 +1,7 @@
 """A job's history: every attempt is in it, progress is not, and it leaves with the job's body."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -190,7 +191,7 @@ async def test_a_store_of_the_release_before_gets_the_table(store_url: str) -> N
 
 def as_before(store_url: str) -> None:
     """Make of it what the first release made."""
-    with sqlite3.connect(file_of(store_url)) as connection:
+    with closing(sqlite3.connect(file_of(store_url))) as connection:
         connection.executescript("DROP TABLE tw_history; UPDATE tw_schema SET number = 1;")
 
 
@@ -199,7 +200,7 @@ def rows(store_url: str) -> int:
 
 
 def ask(store_url: str, question: str) -> int:
-    with sqlite3.connect(file_of(store_url)) as connection:
+    with closing(sqlite3.connect(file_of(store_url))) as connection:
         answer: int = connection.execute(question).fetchone()[0]
         return answer
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, func, inspect, select
+from sqlalchemy import Connection, NullPool, create_engine, func, inspect, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -73,7 +73,8 @@ def look_at_store(settings: ServiceSettings, server_id: str | None) -> StoreSeen
     except OSError as error:
         return Unseen(f"{path} cannot be looked at ({error.strerror})", f"run as the owner of {path}")
     try:
-        with create_engine("sqlite://", creator=lambda: _open(path)).connect() as connection:
+        engine = create_engine("sqlite://", creator=lambda: _open(path), poolclass=NullPool)
+        with engine.connect() as connection:
             return _contents(connection, seen, server_id, round(settings.lease_s * 1000))
     except (SQLAlchemyError, sqlite3.Error) as error:
         return StoreSeen(seen, complaint=str(getattr(error, "orig", None) or error))
