@@ -21,6 +21,7 @@ from toolwire.client import keyfiles
 from toolwire.client.clock import now_ms
 from toolwire.contracts.encoding import from_base64url
 from toolwire.contracts.errors import ConfigurationError, KeyRefused
+from toolwire.contracts.fields import first_complaint
 from toolwire.contracts.keys import Ed25519Signer, HmacKey, Key, Keyring, Signer, Verifier, ed25519_verifier
 from toolwire.contracts.names import MAX_SAFE_INTEGER
 from toolwire.contracts.registry import KeyEntry, Registry
@@ -86,7 +87,9 @@ class Home:
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise ConfigurationError(f"{self.registry_file} cannot be read as TOML: {error}") from error
         except ValidationError as error:
-            raise ConfigurationError(f"{self.registry_file}: {_first_complaint(error)}") from error
+            raise ConfigurationError(
+                f"{self.registry_file}: {first_complaint(error)}. Mend that entry."
+            ) from error
 
     def registry_stamp(self) -> Stamp | None:
         """What differs when the registry's file has changed; None where it cannot be seen."""
@@ -277,9 +280,3 @@ def _is_live_secret(entry: KeyEntry) -> bool:
 
 def _reaches(entry: KeyEntry, server_id: str | None) -> bool:
     return entry.algorithm == "Ed25519" or server_id is None or entry.peer == server_id
-
-
-def _first_complaint(error: ValidationError) -> str:
-    complaint = error.errors(include_input=False, include_url=False)[0]
-    where = ".".join(str(part) for part in complaint["loc"]) or "the file"
-    return f"{where}: {complaint['msg']}. Mend that entry."

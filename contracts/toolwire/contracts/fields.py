@@ -43,6 +43,13 @@ def field_errors(error: ValidationError) -> tuple[FieldError, ...]:
     )
 
 
+def first_complaint(error: ValidationError) -> str:
+    """Where the first thing that does not fit stands in a file of ours, and why; never its value."""
+    complaint = error.errors(include_input=False, include_url=False)[0]
+    where = ".".join(str(part) for part in complaint["loc"]) or "the file"
+    return f"{where}: {complaint['msg']}"
+
+
 def _message(complaint: ErrorDetails) -> str:
     # Only rules of pydantic itself have a page to read; the words of all others are a tool's own.
     if "url" not in complaint or complaint["type"] in _ECHOES:

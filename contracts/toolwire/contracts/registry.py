@@ -4,8 +4,8 @@ It is written in TOML and read by both sides: a service finds its clients in it,
 it trusts. Whoever is not listed does not exist, and whatever is not allowed is forbidden.
 """
 
-from collections.abc import Iterable
-from typing import Annotated
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -13,6 +13,9 @@ from toolwire.contracts.keys import Algorithm
 from toolwire.contracts.names import Id, Kid, Millis
 
 DAY_S = 24 * 3600
+
+Side = Literal["clients", "servers"]
+SIDES: tuple[Side, ...] = ("clients", "servers")
 
 
 class _Strict(BaseModel):
@@ -92,3 +95,14 @@ class Registry(_Strict):
 
     clients: dict[Id, ClientEntry] = Field(default_factory=dict[str, ClientEntry])
     servers: dict[Id, ServerEntry] = Field(default_factory=dict[str, ServerEntry])
+
+    def parties(self, side: Side) -> Mapping[str, ClientEntry | ServerEntry]:
+        """Everybody on one side, by id."""
+        return self.clients if side == "clients" else self.servers
+
+    def listed(self) -> Iterator[tuple[Side, str, KeyEntry]]:
+        """Every key, good or not, with the side and the id of its owner."""
+        for side in SIDES:
+            for owner, party in self.parties(side).items():
+                for key in party.keys:
+                    yield side, owner, key

@@ -13,8 +13,8 @@ from toolwire.client.clock import now_ms
 from toolwire.client.home import Home
 from toolwire.client.settings import Settings, read_settings
 from toolwire.contracts.errors import UsageError
-from toolwire.contracts.registry import Registry
-from toolwire.services.introductions import Introduced, Kind, introduce, introduction
+from toolwire.contracts.registry import Registry, Side
+from toolwire.services.introductions import Introduced, introduce, introduction
 from toolwire.services.provision import (
     add_client,
     add_server,
@@ -134,7 +134,7 @@ class Keys:
     def export(self, role: Role, name: str) -> int:
         """Print what makes somebody known on another machine."""
         home = self.place()
-        piece = introduction(home, _kind(role), name)
+        piece = introduction(home, _side(role), name)
         keys = [key for key in keys_of(home) if (key.role, key.id, key.algorithm) == (role, name, "Ed25519")]
         if self.json:
             print_json({"toml": piece, "keys": [asdict(key) for key in keys]})
@@ -170,7 +170,7 @@ class Keys:
         )
 
 
-def _kind(role: Role) -> Kind:
+def _side(role: Role) -> Side:
     return "clients" if role == "client" else "servers"
 
 

@@ -4,7 +4,7 @@ A piece says who somebody is, and never what they may do: that is decided where 
 """
 
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -15,14 +15,13 @@ from tomlkit.items import Table
 from toolwire.client.home import Home
 from toolwire.contracts.encoding import from_base64url
 from toolwire.contracts.errors import ConfigurationError, KeyRefused
+from toolwire.contracts.fields import first_complaint
 from toolwire.contracts.keys import ed25519_verifier, fingerprint
 from toolwire.contracts.names import MAX_SAFE_INTEGER, Id, Kid, Millis
-from toolwire.contracts.registry import KeyEntry, Registry
+from toolwire.contracts.registry import KeyEntry, Side
 from toolwire.services.new_keys import add_key
 from toolwire.services.provision import add_patterns, listed_key, mark_revoked
 from toolwire.services.registry_edit import editing, entry
-
-Kind = Literal["clients", "servers"]
 
 News = Literal["added", "revoked", "shortened", "known", "dates differ"]
 """`shortened`: it is good until an earlier time now. `dates differ`: those here hold on."""
@@ -59,7 +58,7 @@ class _Piece(_Strict):
 class Introduced:
     """One key of a piece, and what taking it in changed."""
 
-    kind: Kind
+    kind: Side
     owner: str
     kid: str
     fingerprint: str
@@ -68,23 +67,22 @@ class Introduced:
     """Whether its owner was known here before: then the key may do at once what that one may."""
 
 
-def introduction(home: Home, kind: Kind, name: str) -> str:
+def introduction(home: Home, side: Side, name: str) -> str:
     """The piece of TOML that makes a client or a server known elsewhere: its public keys, revoked ones too.
 
     `ConfigurationError` where the registry does not list it, or lists no public key of it.
     """
-    registry = home.registry()
-    party = (registry.clients if kind == "clients" else registry.servers).get(name)
+    party = home.registry().parties(side).get(name)
     keys = [key for key in party.keys if key.algorithm == "Ed25519"] if party else []
     if not keys:
-        what = kind[:-1]
+        what = side[:-1]
         raise ConfigurationError(
             f"{home.registry_file} lists no {what} {name!r} with a public key: `toolwire keys new {what} "
             f"{name}` makes one. A shared secret is not exported: carry its file yourself"
         )
     piece = tomlkit.document()
     for key in keys:
-        add_key(entry(piece, kind, name), key.model_dump(exclude_defaults=True))
+        add_key(entry(piece, side, name), key.model_dump(exclude_defaults=True))
     return tomlkit.dumps(piece)
 
 
@@ -98,10 +96,10 @@ def introduce(home: Home, text: str, *, allow: Iterable[str] = ()) -> list[Intro
     piece = _read(text)
     patterns = tuple(allow)
     with editing(home) as registry:
-        known = dict(_known(home.registry()))
+        known = {key.kid: _Known(side, owner, key) for side, owner, key in home.registry().listed()}
         taken = [
-            _take(registry, known, kind, owner, key)
-            for kind, parties in _sides(piece)
+            _take(registry, known, side, owner, key)
+            for side, parties in _sides(piece)
             for owner, party in parties.items()
             for key in party.keys
         ]
@@ -123,10 +121,8 @@ def _read(text: str) -> _Piece:
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"this is no TOML: {error}. Import what `keys export` prints") from error
     except ValidationError as error:
-        complaint = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(map(str, complaint["loc"]))
         raise ConfigurationError(
-            f"{where}: {complaint['msg']}. What is imported holds public Ed25519 keys and nothing else: "
+            f"{first_complaint(error)}. What is imported holds public Ed25519 keys and nothing else: "
             "import what `toolwire keys export` prints"
         ) from error
     if not (piece.clients or piece.servers):
@@ -134,46 +130,38 @@ def _read(text: str) -> _Piece:
     return piece
 
 
-def _sides(piece: _Piece) -> tuple[tuple[Kind, Mapping[str, _Party]], ...]:
+def _sides(piece: _Piece) -> tuple[tuple[Side, Mapping[str, _Party]], ...]:
     return ("clients", piece.clients), ("servers", piece.servers)
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    kind: Kind
+    side: Side
     owner: str
     entry: KeyEntry
 
 
-def _known(registry: Registry) -> Iterator[tuple[str, _Known]]:
-    for client_id, client in registry.clients.items():
-        yield from ((key.kid, _Known("clients", client_id, key)) for key in client.keys)
-    for server_id, server in registry.servers.items():
-        yield from ((key.kid, _Known("servers", server_id, key)) for key in server.keys)
-
-
 def _take(
-    registry: tomlkit.TOMLDocument, known: dict[str, _Known], kind: Kind, owner: str, key: _PublicKey
+    registry: tomlkit.TOMLDocument, known: dict[str, _Known], side: Side, owner: str, key: _PublicKey
 ) -> Introduced:
     shown = _fingerprint(key)
-    joins = any((one.kind, one.owner) == (kind, owner) for one in known.values())
-    party = entry(registry, kind, owner)
+    joins = any((one.side, one.owner) == (side, owner) for one in known.values())
+    party = entry(registry, side, owner)
     found = known.get(key.kid)
     if found is None:
         add_key(party, key.model_dump(exclude_defaults=True))
-        known[key.kid] = _Known(kind, owner, KeyEntry.model_validate(key.model_dump()))
-        return Introduced(kind, owner, key.kid, shown, "added", joins)
+        known[key.kid] = _Known(side, owner, KeyEntry.model_validate(key.model_dump()))
+        return Introduced(side, owner, key.kid, shown, "added", joins)
     if key.revoked and found.entry.revoked:
-        return Introduced(
-            kind, owner, key.kid, shown, "known", joins
-        )  # whoever had it, it is good for nothing
-    if (found.kind, found.owner, found.entry.public) != (kind, owner, key.public):
+        # Whoever had it, it is good for nothing.
+        return Introduced(side, owner, key.kid, shown, "known", joins)
+    if (found.side, found.owner, found.entry.public) != (side, owner, key.public):
         raise ConfigurationError(
-            f"the key id {key.kid!r} stands for another key here, of {found.kind[:-1]} {found.owner!r}: "
+            f"the key id {key.kid!r} stands for another key here, of {found.side[:-1]} {found.owner!r}: "
             "somebody is not who they say, or two machines made keys for the same id. Compare the "
             "fingerprints (`toolwire keys list`), and let one of them make a new key: `toolwire keys rotate`"
         )
-    return Introduced(kind, owner, key.kid, shown, _narrow(party, found.entry, key), joins)
+    return Introduced(side, owner, key.kid, shown, _narrow(party, found.entry, key), joins)
 
 
 def _narrow(party: Table, here: KeyEntry, key: _PublicKey) -> News:

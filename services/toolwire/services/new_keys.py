@@ -12,7 +12,6 @@ from tomlkit.items import AoT, InlineTable, Table
 from toolwire.client.home import Home
 from toolwire.contracts.encoding import base64url
 from toolwire.contracts.keys import MIN_SECRET_BYTES
-from toolwire.contracts.registry import Registry
 
 _LONGEST_STEM = 56
 """A key id is at most 64 characters: its owner's beginning, a dot and a number."""
@@ -50,12 +49,6 @@ def _inline(values: dict[str, str | int]) -> InlineTable:
     return table
 
 
-def listed_kids(registry: Registry) -> set[str]:
-    """Every key id that the registry knows, good or not."""
-    clients = {key.kid for client in registry.clients.values() for key in client.keys}
-    return clients | {key.kid for server in registry.servers.values() for key in server.keys}
-
-
 def _new_private_key(file: Path) -> str:
     """Write a new private key and return its public half."""
     private = Ed25519PrivateKey.generate()
@@ -71,7 +64,8 @@ def _write_private(file: Path, data: bytes) -> None:
 
 def _free_kid(home: Home, owner: str) -> str:
     """`<owner>.<number>`, never listed and never on file: a key id is not used again for another key."""
-    taken = listed_kids(home.registry()) | {file.stem for file in home.key_folder.iterdir()}
+    taken = {key.kid for _, _, key in home.registry().listed()}
+    taken |= {file.stem for file in home.key_folder.iterdir()}
     number = 1
     while (kid := f"{owner[:_LONGEST_STEM]}.{number}") in taken:
         number += 1

@@ -4,7 +4,7 @@ Everything here may be repeated, except what says "a new key": what exists alrea
 that provision the same home at the same time wait for each other.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import tomlkit
@@ -12,7 +12,7 @@ from tomlkit.items import InlineTable, Table
 
 from toolwire.client.home import Home
 from toolwire.contracts.errors import ConfigurationError
-from toolwire.contracts.registry import KeyEntry, Registry
+from toolwire.contracts.registry import KeyEntry, Side
 from toolwire.services.new_keys import add_key, new_key
 from toolwire.services.registry_edit import (
     alone,
@@ -78,27 +78,29 @@ def rotate_client(
     `from_ms`: it is not good before, so that there is time to make it known.
     """
     with editing(home) as registry:
-        party = _listed(home, registry, "clients", client_id)
-        _check_here(home, client_id, home.registry().clients[client_id].keys)
-        return _add_key(home, party, client_id, hmac_for, from_ms)
+        return _add_key(home, _at_home(home, registry, "clients", client_id), client_id, hmac_for, from_ms)
 
 
 def rotate_server(home: Home, server_id: str, *, from_ms: int | None = None) -> str:
     """A new Ed25519 key for a server beside its old ones, as with `rotate_client`."""
     with editing(home) as registry:
-        party = _listed(home, registry, "servers", server_id)
-        _check_here(home, server_id, home.registry().servers[server_id].keys)
-        return _add_key(home, party, server_id, None, from_ms)
+        return _add_key(home, _at_home(home, registry, "servers", server_id), server_id, None, from_ms)
 
 
-def _check_here(home: Home, owner: str, keys: Sequence[KeyEntry]) -> None:
-    """A key that is made where its owner is not would be one that the owner does not have."""
+def _at_home(home: Home, registry: tomlkit.TOMLDocument, side: Side, owner: str) -> Table:
+    """The entry of somebody whose private keys are here.
+
+    A key that is made where its owner is not would be one that the owner does not have.
+    """
+    entry_of_owner = _listed(home, registry, side, owner)
+    keys = home.registry().parties(side)[owner].keys
     in_use = not all(key.revoked for key in keys)
     if in_use and not any(home.key_file(key).exists() for key in keys):
         raise ConfigurationError(
             f"the private keys of {owner!r} are on another machine: `toolwire keys rotate` and "
             "`toolwire keys export` there, then `toolwire keys import` here"
         )
+    return entry_of_owner
 
 
 def revoke(home: Home, kid: str) -> bool:
@@ -107,11 +109,9 @@ def revoke(home: Home, kid: str) -> bool:
     For good: there is no way back but a new key. `ConfigurationError` where the registry does not list it.
     """
     with editing(home) as registry:
-        known = home.registry()
-        for kind, parties in (("clients", known.clients), ("servers", known.servers)):
-            for owner, party in parties.items():
-                if kid in (key.kid for key in party.keys):
-                    return mark_revoked(entry(registry, kind, owner), kid)
+        for side, owner, key in home.registry().listed():
+            if key.kid == kid:
+                return mark_revoked(entry(registry, side, owner), kid)
         raise ConfigurationError(f"{home.registry_file} lists no key {kid!r}: see `toolwire keys list`")
 
 
@@ -172,12 +172,11 @@ def _add_key(home: Home, party: Table, owner: str, peer: str | None, from_ms: in
     return str(new["kid"])
 
 
-def _listed(home: Home, registry: tomlkit.TOMLDocument, kind: str, name: str) -> Table:
-    known: Registry = home.registry()
-    if name not in (known.clients if kind == "clients" else known.servers):
-        what = kind[:-1]
+def _listed(home: Home, registry: tomlkit.TOMLDocument, side: Side, name: str) -> Table:
+    if name not in home.registry().parties(side):
+        what = side[:-1]
         raise ConfigurationError(
             f"{home.registry_file} lists no {what} {name!r}: `toolwire keys new {what} {name}` does, here; "
             "`toolwire keys import` where it comes from another machine"
         )
-    return entry(registry, kind, name)
+    return entry(registry, side, name)

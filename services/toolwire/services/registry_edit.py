@@ -13,6 +13,7 @@ from tomlkit.items import InlineTable, Table
 
 from toolwire.client.home import Home
 from toolwire.contracts.errors import ConfigurationError
+from toolwire.contracts.fields import first_complaint
 from toolwire.contracts.names import ID_PATTERN, is_id
 from toolwire.contracts.registry import Registry
 
@@ -70,11 +71,7 @@ def write_registry(home: Home, document: tomlkit.TOMLDocument) -> None:
     try:
         Registry.model_validate(document.unwrap())
     except ValidationError as error:
-        complaint = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in complaint["loc"])
-        raise ConfigurationError(
-            f"{home.registry_file} stays as it is: {where}: {complaint['msg']}"
-        ) from error
+        raise ConfigurationError(f"{home.registry_file} stays as it is: {first_complaint(error)}") from error
     with writing(home.registry_file):
         _replace(home.registry_file.resolve(), tomlkit.dumps(document))
 

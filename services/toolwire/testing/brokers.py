@@ -65,17 +65,18 @@ def running_broker(kind: Kind) -> Generator[Broker]:
     match kind:
         case "url":
             url = os.environ["TOOLWIRE_BROKER_URL"]
-            yield _look(kind, url, _management_beside(url))
+            yield _look(kind, url, Management.beside(url))
         case "container":
             # Imported here: docker and requests take a third of a second, which unit tests need not wait for.
             from toolwire.testing.containers import container_broker, image_name
 
             with container_broker(image_name()) as container:
-                yield _look(kind, container.url, container.management_url)
+                yield _look(kind, container.url, Management(container.management_url))
         case "node":
             with PrivateNode(management=True) as node:
                 credentials = f"{node.user}:{node.password}"
-                yield _look(kind, node.url, f"http://{credentials}@127.0.0.1:{node.management_port}")
+                management = Management(f"http://{credentials}@127.0.0.1:{node.management_port}")
+                yield _look(kind, node.url, management)
 
 
 def with_virtual_host(url: str, name: str) -> str:
@@ -83,17 +84,10 @@ def with_virtual_host(url: str, name: str) -> str:
     return urlunsplit(urlsplit(url)._replace(path="/" + quote(name, safe="")))
 
 
-def _look(kind: Kind, url: str, management_url: str) -> Broker:
-    management = Management(management_url)
+def _look(kind: Kind, url: str, management: Management) -> Broker:
     return Broker(
         url=url,
         kind=kind,
         version=broker_version(url),
         management=management if management.may_administer() else None,
     )
-
-
-def _management_beside(url: str) -> str:
-    """Guess the management API of a broker at `url`: the same host and user, the usual port."""
-    credentials, _, _ = urlsplit(url).netloc.rpartition("@")
-    return f"http://{credentials + '@' if credentials else ''}{urlsplit(url).hostname or '127.0.0.1'}:15672"

@@ -5,7 +5,6 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from toolwire.cli.doctor.finding import Area, Desk, Finding, count
 from toolwire.client import keyfiles
@@ -13,10 +12,9 @@ from toolwire.client.home import Home
 from toolwire.contracts.encoding import from_base64url
 from toolwire.contracts.errors import ConfigurationError, ToolwireError
 from toolwire.contracts.keys import HmacKey, ed25519_verifier
-from toolwire.contracts.registry import KeyEntry, Registry
+from toolwire.contracts.registry import KeyEntry, Registry, Side
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
-Side = Literal["clients", "servers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ def look_at_home(home: Home) -> HomeSeen:
         registry = home.registry()
     except ConfigurationError as error:
         return HomeSeen(home.path, mode, owner, os.geteuid(), None, str(error))
-    keys = tuple(_key(home, *listed) for listed in _listed(registry))
+    keys = tuple(_key(home, *listed) for listed in registry.listed())
     return HomeSeen(
         home.path,
         mode,
@@ -75,15 +73,6 @@ def look_at_home(home: Home) -> HomeSeen:
         tuple(_strays(home, keys)),
         _unusable(home, registry),
     )
-
-
-def _listed(registry: Registry) -> Iterator[tuple[Side, str, KeyEntry]]:
-    for client_id, client in registry.clients.items():
-        for entry in client.keys:
-            yield "clients", client_id, entry
-    for server_id, server in registry.servers.items():
-        for entry in server.keys:
-            yield "servers", server_id, entry
 
 
 def _key(home: Home, side: Side, owner: str, entry: KeyEntry) -> KeySeen:

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from toolwire.cli.doctor.finding import Area, Desk, Finding
-from toolwire.cli.doctor.home import HomeSeen, KeySeen, Side
+from toolwire.cli.doctor.home import HomeSeen, KeySeen
 from toolwire.client.home import SKEW_MS
 from toolwire.contracts.keys import Algorithm
+from toolwire.contracts.registry import Side
 
 SOON_MS = 14 * 24 * 3600 * 1000
 """Two weeks: time to make a new key and to give its public half to the others."""
