@@ -28,12 +28,15 @@ TARGETS = {
     "test": "run every test, on a broker that it finds or starts",
     "unit": "run the tests that need no broker",
     "containers": "test the image and docker-compose.yml, with a cluster; minutes, and a Docker engine",
+    "fuzz": "look for a message that breaks the reader of messages, for a minute",
+    "spec": "write the generated parts of contracts/spec anew",
     "lint": "check style, types and layers",
     "types": "check types alone",
     "help": "show this",
 }
 AT_ONCE = ("--numprocesses", "2", "--dist", "loadscope")  # they mostly wait; each has its own broker
 WITHOUT_BROKER = ("tests/unit", "tests/conformance", "-m", "not broker")
+MODULES = {"fuzz": "tests.fuzz", "spec": "spec.write"}
 TYPES = (("mypy",), ("pyright",))
 LINT = (("ruff", "check"), ("ruff", "format", "--check"), *TYPES, ("lint-imports",))
 
@@ -53,6 +56,8 @@ def main() -> int:
         return become("pytest", *WITHOUT_BROKER, *sys.argv[2:])
     if target == "containers":
         return become("pytest", "tests/containers", *sys.argv[2:])
+    if target in MODULES:
+        return become("python", "-m", MODULES[target], *sys.argv[2:])
     return check(TYPES if target == "types" else LINT)
 
 

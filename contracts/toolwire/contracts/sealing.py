@@ -116,9 +116,9 @@ def read(verified: Verified, model: type[E]) -> E:
         envelope = model.model_validate_json(verified.payload, strict=True)
     except ValidationError as error:
         raise BadEnvelope(f"not a valid {model.TYPE}", value, error) from error
-    if not envelope.model_fields_set.issuperset(("v", "type")):
-        # Their defaults spare the writer; a reader guesses neither the version nor the type.
-        raise BadEnvelope(f"this {model.TYPE} does not say its version and type", value)
+    if missing := model.model_fields.keys() - model.OPTIONAL - envelope.model_fields_set:
+        # Defaults spare the writer in Python; on the wire every envelope says all that it has to say.
+        raise BadEnvelope(f"this {model.TYPE} does not say its {min(missing)}", value)
     return envelope
 
 

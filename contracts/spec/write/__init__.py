@@ -1,0 +1,1 @@
+"""What in this folder is generated: vectors, schemas and asyncapi.yaml, each from one module here."""
