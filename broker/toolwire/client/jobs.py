@@ -6,8 +6,8 @@ from typing import Generic, Protocol, TypeVar
 from pydantic import JsonValue
 
 from toolwire.client.following import Following
+from toolwire.client.job_news import JobNews
 from toolwire.client.results import result_of
-from toolwire.client.watch import Watch
 from toolwire.contracts.builtin import CANCEL_JOB, JOB_HISTORY, POLL_JOB
 from toolwire.contracts.envelopes import Event
 from toolwire.contracts.errors import ResultMismatch
@@ -113,8 +113,8 @@ class Job(Generic[R_co]):
                 seq = snapshot.seq
         return snapshot
 
-    def _watch(self, timeout: float | None = None, look_every: float | None = None) -> Watch:
-        return Watch(
+    def _watch(self, timeout: float | None = None, look_every: float | None = None) -> JobNews:
+        return JobNews(
             self._following,
             self.poll,
             request_id=self.request_id,

@@ -26,7 +26,7 @@ GRACE_S = 60.0
 """How long after a job's deadline its end may still be told: clocks differ, and a sweep takes its time."""
 
 
-class Watch:
+class JobNews:
     """One reader of a job's news.
 
     A look that fails for reasons that pass (broker or replicas away) is repeated until the time is up, and is

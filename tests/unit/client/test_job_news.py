@@ -9,7 +9,7 @@ import pytest
 from tests.unit.contracts.samples import DONE, WIRE_ERROR, event, snapshot
 from toolwire.client.clock import now_ms
 from toolwire.client.following import Following
-from toolwire.client.watch import GRACE_S, Watch
+from toolwire.client.job_news import GRACE_S, JobNews
 from toolwire.contracts.errors import (
     BrokerAway,
     ClientClosed,
@@ -42,7 +42,7 @@ async def watching(
     timeout: float | None = 10,
     deadline_ms: int | None = None,
     look_every: float | None = None,
-) -> AsyncGenerator[Watch]:
+) -> AsyncGenerator[JobNews]:
     """A watch whose looks see what is next in `looks`, and nothing after that."""
 
     left = iter(looks)
@@ -55,7 +55,7 @@ async def watching(
             return seen
         raise seen or AssertionError
 
-    watch = Watch(
+    watch = JobNews(
         following,
         look,
         request_id="request-1",
