@@ -77,7 +77,7 @@ class ReadHistory(_BuiltIn):
 
 
 class Capabilities(BaseModel):
-    """What a server can do besides answering calls; `async_` travels as `async`, a word that Python keeps."""
+    """What a server can do besides answering calls."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -89,7 +89,7 @@ class Capabilities(BaseModel):
         serialize_by_alias=True,
     )
 
-    async_: bool = Field(alias="async")
+    async_: bool = Field(alias="async")  # Python keeps the word that travels
     """It takes jobs and tells of them by events."""
     stateless: bool
     """Any replica answers any message."""

@@ -36,8 +36,11 @@ class ToolDescriptor(BaseModel):
     title: str | None
     description: str
     kind: Kind
+    """A `tool` answers at once; a `job` is accepted, and told of by events."""
     inputSchema: dict[str, JsonValue]  # noqa: N815 - MCP's spelling
+    """JSON Schema 2020-12 of the arguments."""
     outputSchema: dict[str, JsonValue]  # noqa: N815 - MCP's spelling
+    """JSON Schema 2020-12 of the result."""
     annotations: Annotations
     tool_rev: Digest
     """base64url of SHA-256 over the canonical JSON of all other fields."""

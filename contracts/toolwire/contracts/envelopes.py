@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from toolwire.contracts.encoding import canonical
 from toolwire.contracts.errors import WireError
-from toolwire.contracts.jobs import FINAL_EVENTS, EventName, Status
+from toolwire.contracts.jobs import STATUS_TOLD, EventName, Status
 from toolwire.contracts.names import Digest, Id, Millis, Nonce, ToolName
 from toolwire.contracts.snapshots import JobSnapshot
 
@@ -39,8 +39,11 @@ class Envelope(BaseModel):
     """Fields that stay off the wire when they are None; all others are always sent."""
 
     v: Literal["toolwire/1"] = VERSION
+    """The version of the protocol."""
     ts_ms: Millis
+    """When it was sealed, by the sender's clock: milliseconds since 1970-01-01 UTC."""
     server_id: Id
+    """The server that is asked, or that speaks."""
 
     def payload(self) -> str:
         """The canonical JSON text that is signed and sent."""
@@ -61,19 +64,25 @@ class Request(Envelope):
     OPTIONAL = frozenset({"tool_rev", "trace"})
 
     type: Literal["request"] = "request"
+    """What it was signed as."""
     request_id: Id
     """The idempotency key: the same over every attempt."""
     nonce: Nonce
     """Fresh for every attempt."""
     deadline_ms: Millis
-    """The same over every attempt."""
+    """When nobody waits any more: milliseconds since 1970-01-01 UTC, the same over every attempt."""
     client_id: Id
+    """Who asks: the owner of the key that signs."""
     tool: ToolName
+    """What to run; the routing key names it too."""
     args: Arguments
+    """By name, as the tool's `inputSchema` wants them."""
     reply_to: Id
     """The client's instance; the answer goes to the queue derived from it and the authenticated client."""
     tool_rev: Digest | None = None
+    """Run only this revision of the tool, the `tool_rev` of its descriptor."""
     trace: Trace | None = None
+    """Where the call stands in the caller's trace."""
 
 
 class Response(Envelope):
@@ -82,18 +91,29 @@ class Response(Envelope):
     TYPE = "response"
 
     type: Literal["response"] = "response"
+    """What it was signed as."""
     request_id: Id
+    """The request that it answers."""
     request_digest: Digest
+    """The attempt that it answers: base64url of SHA-256 over the request's whole line."""
     client_id: Id
+    """Whom it answers."""
     ok: bool
+    """Whether there is no error."""
     status: Annotated[Status, Field(strict=False)] | Literal["ok"]
+    """`ok`: the tool answered; `accepted`: it is a job now; `error`: refused, or failed. `poll_job` and
+    `cancel_job` are answered with the job's own status."""
     result: JsonValue = None
+    """What the tool returned, as its `outputSchema` says; for a submission the id of the job."""
     error: WireError | None = None
+    """Why there is no result."""
 
     @model_validator(mode="after")
     def _one_outcome(self) -> Self:
         if self.ok == (self.error is not None):
             raise ValueError("an answer is ok or has an error, never both and never neither")
+        if not self.ok and (self.status is not Status.ERROR or self.result is not None):
+            raise ValueError("an answer that is not ok has the status `error`, and no result")
         return self
 
 
@@ -104,18 +124,24 @@ class Event(Envelope):
     OPTIONAL = frozenset({"output"})
 
     type: Literal["event"] = "event"
+    """What it was signed as."""
     request_id: Id
+    """The request that submitted the job."""
     request_digest: Digest
+    """The newest attempt of that request: base64url of SHA-256 over its whole line."""
     client_id: Id
+    """Whose job it is."""
     event: Annotated[EventName, Field(strict=False)]
+    """What happened."""
     data: JobSnapshot
+    """The job, just after that."""
     output: JsonValue = None
     """The piece of output, with event `output` only."""
 
     @model_validator(mode="after")
     def _tells_its_snapshot(self) -> Self:
-        if self.event in FINAL_EVENTS and self.event.value != self.data.status.value:
-            raise ValueError("the event that ends a job tells the status that the job ended in")
+        if self.data.status is not STATUS_TOLD[self.event]:
+            raise ValueError("an event tells the status that it leads to")
         if self.event is EventName.PROGRESS and self.data.progress is None:
             raise ValueError("a progress event tells how far the job is")
         if self.event is not EventName.OUTPUT and self.output is not None:
@@ -129,5 +155,8 @@ class Control(Envelope):
     TYPE = "control"
 
     type: Literal["control"] = "control"
-    action: Literal["cancel", "reload"]
+    """What it was signed as."""
+    action: Literal["cancel"]
+    """What changed, so that a replica looks at its store now."""
     data: Arguments
+    """What it is about. A hint: the store is the truth."""

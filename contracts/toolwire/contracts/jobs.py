@@ -55,13 +55,21 @@ class EventName(StrEnum):
     """What a lifecycle event tells."""
 
     ACCEPTED = "accepted"
+    """The job is recorded."""
     STARTED = "started"
+    """A replica took it."""
     PROGRESS = "progress"
+    """Its tool told how far it is."""
     OUTPUT = "output"
+    """Its tool gave a piece of output."""
     RETRYING = "retrying"
+    """An attempt did not end it; it waits to be taken again."""
     DONE = "done"
+    """It ended with a result. Final."""
     ERROR = "error"
+    """It ended with an error. Final."""
     CANCELLED = "cancelled"
+    """It was cancelled. Final."""
 
 
 FINAL_EVENTS = frozenset({EventName.DONE, EventName.ERROR, EventName.CANCELLED})
@@ -113,6 +121,9 @@ TRANSITIONS: Mapping[tuple[Status | None, Trigger], Step] = {
     (Status.INPUT_REQUIRED, Trigger.EXPIRE): Step(Status.ERROR, EventName.ERROR),
     (Status.INPUT_REQUIRED, Trigger.CANCEL): Step(Status.CANCELLED, EventName.CANCELLED),
 }
+
+STATUS_TOLD: Mapping[EventName, Status] = {step.event: step.status for step in TRANSITIONS.values()}
+"""The status that a job has when the event happens."""
 
 
 def sources(trigger: Trigger) -> tuple[Status, ...]:

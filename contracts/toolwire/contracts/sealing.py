@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from toolwire.contracts.encoding import NotJson, base64url, parse
+from toolwire.contracts.encoding import NotJson, base64url, in_one_go, parse
 from toolwire.contracts.envelopes import Envelope, EnvelopeType
 from toolwire.contracts.errors import DefinitionError, ToolwireError, Unverified
 from toolwire.contracts.keys import Key, Keyring, Signer
@@ -113,7 +113,8 @@ def read(verified: Verified, model: type[E]) -> E:
     except NotJson as error:
         raise BadEnvelope(str(error), None) from error
     try:
-        envelope = model.model_validate_json(verified.payload, strict=True)
+        with in_one_go(len(verified.payload)):
+            envelope = model.model_validate_json(verified.payload, strict=True)
     except ValidationError as error:
         raise BadEnvelope(f"not a valid {model.TYPE}", value, error) from error
     if missing := model.model_fields.keys() - model.OPTIONAL - envelope.model_fields_set:

@@ -27,7 +27,8 @@ HALF = Progress(fraction=0.5, message="half\x07 way")
 
 
 def snapshot(status: Status = Status.RUNNING, progress: Progress | None = None) -> JobSnapshot:
-    error = WireError(code=Code.INTERNAL, message="x", retryable=False) if status is Status.ERROR else None
+    failed = status in (Status.ERROR, Status.CANCELLED)
+    error = WireError(code=Code.INTERNAL, message="x", retryable=False) if failed else None
     return JobSnapshot(
         job_id="job-1",
         server_id="server-1",

@@ -27,7 +27,7 @@ def snapshot(status: Status = Status.RUNNING, **changes: Any) -> JobSnapshot:
         "seq": 3,
         "progress": Progress(fraction=0.5, message="half\x07 way"),
         "result": None,
-        "error": BROKE if status is Status.ERROR else None,
+        "error": BROKE if status in (Status.ERROR, Status.CANCELLED) else None,
         "created_ms": NOON,
         "started_ms": NOON,
         "updated_ms": NOON + 60_000,

@@ -53,7 +53,8 @@ def snapshot(**changes: Any) -> JobSnapshot:
 DONE = snapshot(status=Status.DONE, final=True, result={"echo": [1, "é"]}, poll_after_ms=None)
 WIRE_ERROR = WireError(code="internal", message="it broke", retryable=False, data={"error_id": "e1"})  # type: ignore[arg-type]  # read as a code
 FAILED = snapshot(status=Status.ERROR, final=True, error=WIRE_ERROR, poll_after_ms=None)
-CANCELLED = snapshot(status=Status.CANCELLED, final=True, poll_after_ms=None)
+CANCEL = WireError(code="cancelled", message="the job was cancelled", retryable=False)  # type: ignore[arg-type]  # read as a code
+CANCELLED = snapshot(status=Status.CANCELLED, final=True, error=CANCEL, poll_after_ms=None)
 
 
 def request(**changes: Any) -> Request:

@@ -77,9 +77,10 @@ def test_objects_are_written_through_default() -> None:
 
 def test_a_value_is_sendable_where_every_envelope_can_hold_it() -> None:
     """What is left is enough for the deepest place: the data of an error in the snapshot of an event."""
-    assert sendable(nested(MAX_NESTING)) == "[" * MAX_NESTING + "]" * MAX_NESTING
+    deepest = nested(MAX_NESTING + 1)  # the innermost array is the value that lies so deep
+    assert sendable(deepest) == "[" * (MAX_NESTING + 1) + "]" * (MAX_NESTING + 1)
     with pytest.raises(NotJson, match="nests too deep"):
-        sendable(nested(MAX_NESTING + 1))
+        sendable(nested(MAX_NESTING + 2))
     with pytest.raises(NotJson, match="too large"):
         sendable(10**309)
     with pytest.raises(NotJson, match="no JSON form"):

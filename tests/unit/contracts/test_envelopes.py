@@ -79,12 +79,28 @@ def test_a_response_has_exactly_one_outcome() -> None:
         response(ok=False)
 
 
+@pytest.mark.parametrize("status", sorted({*Status, "ok"} - {Status.ERROR}))
+def test_a_refusal_has_the_status_error(status: str) -> None:
+    with pytest.raises(ValidationError, match="has the status `error`"):
+        response(ok=False, status=status, error=WIRE_ERROR, result=None)
+
+
+def test_a_refusal_has_no_result() -> None:
+    assert response(ok=False, status=Status.ERROR, error=WIRE_ERROR, result=None).error == WIRE_ERROR
+    with pytest.raises(ValidationError, match="no result"):
+        response(ok=False, status=Status.ERROR, error=WIRE_ERROR)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
         {"event": EventName.DONE},
         {"event": EventName.DONE, "data": FAILED},
         {"event": EventName.CANCELLED, "data": DONE},
+        {"event": EventName.ACCEPTED},
+        {"event": EventName.RETRYING},
+        {"event": EventName.STARTED, "data": DONE},
+        {"event": EventName.OUTPUT, "data": DONE},
         {"event": EventName.PROGRESS, "data": snapshot(progress=None)},
         {"event": EventName.STARTED, "output": "x"},
     ],

@@ -40,7 +40,7 @@ def test_a_running_job() -> None:
 @pytest.mark.promise("P7")
 @pytest.mark.parametrize("status", Status)
 def test_only_what_is_not_over_is_worth_another_poll(status: Status) -> None:
-    error = ERROR.model_dump_json() if status is Status.ERROR else None
+    error = ERROR.model_dump_json() if status in (Status.ERROR, Status.CANCELLED) else None
     snapshot = snapshot_of(replace(JOB, status=status, error=error), SERVER)
     assert (snapshot.final, snapshot.poll_after_ms) == (
         (True, None) if status.final else (False, POLL_AFTER_MS)
