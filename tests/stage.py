@@ -43,6 +43,11 @@ class ReplicaProcess:
         self._process = process
         self._store = store
 
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
+
     async def kill(self) -> None:
         """End it without a warning (SIGKILL)."""
         self._process.kill()

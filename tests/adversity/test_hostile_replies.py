@@ -9,15 +9,12 @@ import pytest
 
 from tests.adversity.forger import (
     LINES,
-    another_first,
     decorated,
-    sign_otherwise,
 )
 from tests.adversity.lies import LIES, Liar
 from tests.adversity.raw_amqp import (
     HEADERS,
     NOT_UTF8,
-    TYPE,
     RawPublisher,
     RefusedByBroker,
     long,
@@ -25,17 +22,11 @@ from tests.adversity.raw_amqp import (
 )
 from tests.adversity.tap import passing
 from tests.adversity.tcp_proxy import TcpProxy
-from tests.served import count_up, peek
-from tests.stage import CLIENTS, HMAC_CLIENT, PATIENCE_S, Stage
+from tests.served import peek
+from tests.stage import PATIENCE_S, Stage
 from tests.waiting import wait_until
-from toolwire.broker.publish import Outgoing, Publisher
-from toolwire.broker.topology import REPLIES, REQUESTS, reply_key, reply_route
+from toolwire.broker.topology import REPLIES, REQUESTS, reply_key
 from toolwire.client import Client
-from toolwire.client.clock import now_ms
-from toolwire.contracts.envelopes import Event
-from toolwire.contracts.sealing import digest, read, verify
-
-FLOOD = 2_000
 
 
 @asynccontextmanager
@@ -136,64 +127,3 @@ async def test_good_answers_among_bad_lines_in_one_message_are_found(stage: Stag
         await wait_until(lambda: dropped(client) == 3, PATIENCE_S, "the others dropped")
         assert dict(client.dropped) == {"bad_envelope": 2, "foreign_key": 1}
         stage.diary.open("gate")
-
-
-@pytest.mark.promise("P9")
-async def test_a_flooded_client_gets_its_answer(stage: Stage) -> None:
-    """Two thousand messages of junk come before it, of which the dearest has to be verified."""
-    liar = Liar(stage)
-    async with stage.replica(), stage.client() as client, Publisher([stage.url], name="flood") as publisher:
-        async with waiting_at(stage, client, "gate") as liar.line:
-            forged = sign_otherwise(liar.signed(liar.response()), another_first)
-            home = reply_route(client.client_id, client.instance)
-            flood = (Outgoing(home, (b"junk", forged)[n % 2], "response", str(n)) for n in range(FLOOD))
-            await asyncio.gather(*(publisher.publish(message, timeout=PATIENCE_S) for message in flood))
-        assert dict(client.dropped) == {"bad_signature": FLOOD // 2, "bad_envelope": FLOOD // 2}
-
-
-@pytest.mark.promise("P1", "P3")
-async def test_a_request_under_a_shared_secret_does_not_pass_as_its_own_answer(stage: Stage) -> None:
-    """Both sides sign with the same secret; what is signed also says what it is."""
-    async with stage.replica(), stage.client(HMAC_CLIENT) as client:
-        async with waiting_at(stage, client, "gate") as line:
-            for kind in (b"response", b"event", b"request"):
-                await send(stage, client, decorated(TYPE, short(kind)), line)
-            await wait_until(lambda: dropped(client) == 3, PATIENCE_S, "the reflections dropped")
-        assert dict(client.dropped) == {"bad_signature": 3}
-
-
-@pytest.mark.promise("P4")
-async def test_a_captured_answer_answers_nothing_else(stage: Stage) -> None:
-    """It is true, and it belongs to another request."""
-    async with stage.replica(), stage.client() as client, passing(stage.url, REPLIES) as replies:
-        stage.diary.open("before")
-        assert await client.call(peek, "before") == "before"
-        captured = (await replies.everything())[0].body
-        async with waiting_at(stage, client, "gate"):
-            await send(stage, client, LINES, captured)
-            await wait_until(lambda: dropped(client), PATIENCE_S, "the captured answer dropped")
-        assert dict(client.dropped) == {"not_awaited": 1}
-
-
-@pytest.mark.promise("P7")
-async def test_captured_events_are_told_once_and_changed_ones_never(stage: Stage) -> None:
-    """Of a job that the client follows; the changed ones are signed by the server, for another request."""
-    liar = Liar(stage)
-    keys = stage.home.server_keys(CLIENTS[0])
-    async with stage.replica(), stage.client() as client, passing(stage.url, REPLIES) as replies:
-        job = await client.submit(count_up, 3)
-        assert await job.result(timeout=PATIENCE_S) == 3
-        lines = [delivery.body for delivery in await replies.everything() if delivery.type == "event"]
-        before = dropped(client)
-        for line in lines:
-            await send(stage, client, LINES, line)
-        await wait_until(lambda: dropped(client) == before + len(lines), PATIENCE_S, "the events dropped")
-        assert client.dropped["duplicate"] >= len(lines)
-        final = read(verify(lines[-1], keys, ("event",), now_ms()), Event)
-        newer = final.data.model_copy(update={"seq": final.data.seq + 1, "result": 99})
-        changed = final.model_copy(update={"request_digest": digest(b"another"), "data": newer})
-        await send(stage, client, LINES, liar.signed(changed))
-        await wait_until(
-            lambda: client.dropped.get("unknown_digest"), PATIENCE_S, "the changed event dropped"
-        )
-        assert await job.result() == 3

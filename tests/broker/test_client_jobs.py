@@ -43,7 +43,7 @@ STARTED = job(2)
 HALF_WAY = job(3, progress=Progress(fraction=0.5))
 DONE = job(4, Status.DONE, result={"total": 3})
 FAILED = job(4, Status.ERROR, error=refusal(Code.TOOL_ERROR, reason="card_declined"))
-CANCELLED = job(4, Status.CANCELLED)
+CANCELLED = job(4, Status.CANCELLED, error=refusal(Code.CANCELLED))
 FOUND = {"job_id": "job-1"}
 
 
@@ -294,3 +294,27 @@ async def test_under_a_request_id_of_ones_own_the_job_of_another_process_is_foll
     first = Asked(server.submitted.request, "A" * 43)
     await responder.send(first, responder.event(first, EventName.DONE, DONE))
     assert await submitted.result(timeout=10) == {"total": 3}
+
+
+async def test_a_job_that_was_over_before_its_last_attempt_was_accepted_is_found_at_once(
+    vhost_url: str, home: Home
+) -> None:
+    """Its end was told while nobody knew of the job, and is not told again."""
+
+    async def refuse_then_accept(responder: Responder, asked: Asked) -> None:
+        match len(responder.asked):
+            case 1:
+                await responder.answer(
+                    asked, error=refusal(Code.UNAVAILABLE, retryable=True, retry_after_ms=1)
+                )
+            case 2:
+                await responder.answer(asked, status="accepted", result=FOUND)
+            case _:
+                await responder.answer(asked, status="done", result=DONE.model_dump(mode="json"))
+
+    async with (
+        Responder(vhost_url, home, refuse_then_accept),
+        Client(CLIENT, server=SERVER, broker=vhost_url, home=home.path) as client,
+    ):
+        submitted = await client.submit("long")
+        assert await submitted.result(timeout=4) == {"total": 3}  # an answer without news is polled after 5

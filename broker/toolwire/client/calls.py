@@ -172,6 +172,8 @@ class Calls:
         )
         if reply.newest is not None:
             following.learn(reply.newest)
+        # An earlier attempt may have made the job: what was told since then came to nobody who knew of it.
+        following.missed = following.missed or len(reply.digests) > 1
         ask = about_job(self._exchange, self._options)
         return Job(following, ask, read, request_id=question.request_id, deadline_ms=question.deadline_ms)
 

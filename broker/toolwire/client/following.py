@@ -42,8 +42,8 @@ class Following:
         return None
 
     def learn(self, snapshot: JobSnapshot) -> None:
-        """Take a verified snapshot of this job, from an event or a look."""
-        if self.newest is None or snapshot.seq > self.newest.seq:
+        """Take a verified snapshot, from an event or a look, if it is of this job and news."""
+        if snapshot.job_id == self.job_id and (self.newest is None or snapshot.seq > self.newest.seq):
             self.newest = snapshot
 
     def look_again(self) -> None:

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 from toolwire.client.answers import Answer, Drop
 from toolwire.client.following import Following
 from toolwire.contracts.envelopes import Event, Response
-from toolwire.contracts.errors import CallFailed, ClientClosed
+from toolwire.contracts.errors import CallFailed, ClientClosed, Code
 from toolwire.contracts.snapshots import JobSnapshot
 
 
@@ -31,12 +31,29 @@ class Pending:
         self.digests: set[str] = set()
         self.inbox: asyncio.Queue[Response | CallFailed | None] = asyncio.Queue()
         self.newest: JobSnapshot | None = None
+        self._refused: set[str] = set()
         self._unverified_before = unverified.copy()
         self._unverified = unverified
 
     def unverified(self) -> tuple[str, ...]:
         """Why messages during the wait could not be verified; one of them may have been the answer."""
         return tuple(sorted(self._unverified - self._unverified_before))
+
+    def doubt(self, response: Response) -> str | None:
+        """Why a true answer is not heard, in one word, or None.
+
+        Whoever publishes a captured request under another tool's key makes the server refuse it, and whoever
+        publishes an attempt's captured refusal again could have this client try for ever.
+        """
+        if response.error is None:
+            return None
+        if response.error.code is Code.WRONG_DESTINATION:
+            return "wrong_destination"  # this client sends to the tool's own key and no other
+        if response.error.retryable:
+            if response.request_digest in self._refused:
+                return "repeated"
+            self._refused.add(response.request_digest)
+        return None
 
 
 class Ledger:
@@ -105,7 +122,7 @@ class Ledger:
 
     def _take_response(self, response: Response) -> None:
         pending = self._by_digest.get(response.request_digest)
-        if reason := _mismatch(response, pending):
+        if reason := _mismatch(response, pending) or (pending and pending.doubt(response)):
             self._drop(reason)
         elif pending is not None:
             pending.inbox.put_nowait(response)

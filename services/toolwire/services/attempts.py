@@ -133,7 +133,7 @@ class Attempts:
         if delay_ms is not None:
             return await self._certainly(
                 record,
-                lambda: self.store.retry(
+                lambda _unknown: self.store.retry(
                     token,
                     delay_ms=delay_ms,
                     holder=self.holder,
@@ -142,27 +142,35 @@ class Attempts:
                 ),
             )
         outcome = outcome_of(ended)
-        return await self._certainly(
-            record,
-            lambda: self.store.finish(
+        through_outbox = False
+
+        def finish(unknown: bool) -> Awaitable[Changed | None]:
+            nonlocal through_outbox
+            if not unknown:
+                through_outbox = tell()  # what may have been written already is not decided anew
+            return self.store.finish(
                 token,
                 outcome,
                 progress=progress,
-                tell=tell(),
+                tell=through_outbox,
                 holder=self.holder,
                 lease_ms=self.leases.lease_ms,
-            ),
-        )
+            )
+
+        return await self._certainly(record, finish)
 
     async def _certainly(
-        self, record: Record, write: Callable[[], Awaitable[Changed | None]]
+        self, record: Record, write: Callable[[bool], Awaitable[Changed | None]]
     ) -> Changed | None:
-        """Write until the store has taken it or the token is lost, however long the store is away."""
+        """Write until the store has taken it or the token is lost, however long the store is away.
+
+        `write` is told whether an earlier try may have been written.
+        """
         unknown = False
         tries = 0
         while True:
             try:
-                changed = await write()
+                changed = await write(unknown)
                 if changed is None and unknown:
                     return await self._recorded(record)
             except StoreAway as error:

@@ -6,12 +6,12 @@ Whatever is refused here gets no answer: the sender is unknown, and so is the wa
 from dataclasses import dataclass
 from typing import cast
 
-from toolwire.contracts.envelopes import VERSION, Request
+from toolwire.contracts.envelopes import VERSION, Control, Request
 from toolwire.contracts.errors import Code, Unverified, WireError
 from toolwire.contracts.fields import field_errors
 from toolwire.contracts.keys import Key, Keyring
 from toolwire.contracts.names import is_id
-from toolwire.contracts.sealing import BadEnvelope, read, verify
+from toolwire.contracts.sealing import BadEnvelope, read, unseal, verify
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,17 @@ def authenticate(
     except BadEnvelope as error:
         return _unreadable(verified.key, verified.digest, error)
     return Authentic(request, verified.key, verified.digest, routing_key)
+
+
+def read_control(line: bytes, own_keys: Keyring, server_id: str, now_ms: int) -> Control | Refused:
+    """The word of a server to its own replicas in a line. `own_keys`: the public keys of this server."""
+    try:
+        control = unseal(line, own_keys, Control, now_ms)
+    except Unverified as refused:
+        return Refused(refused.reason)
+    except BadEnvelope:
+        return Refused("invalid_envelope")
+    return control if control.server_id == server_id else Refused("wrong_server")
 
 
 def _unreadable(key: Key, digest: str, bad: BadEnvelope) -> Unreadable:

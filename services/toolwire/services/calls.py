@@ -18,7 +18,7 @@ from toolwire.services.answers import Answers, reply_of
 from toolwire.services.attempts import Attempts
 from toolwire.services.authenticate import Authentic
 from toolwire.services.context import Caller, ToolContext
-from toolwire.services.decide import Policy, again, decide, refuse, stored
+from toolwire.services.decide import Policy, Usage, again, decide, is_new, refuse, stored
 from toolwire.services.execute import execute
 from toolwire.services.plans import Accept, Answer, Claim, Leave, Plan, Prepared, Reply, Run
 from toolwire.services.runner import Runner, prepare
@@ -32,7 +32,8 @@ log = logging.getLogger("toolwire.services")
 PLACE_PATIENCE_S = 2.0
 """How long a request waits for a free place before it is answered `overloaded`."""
 STORE_PATIENCE_S = 8.0
-"""How long a request waits for a store that is away before it is answered `unavailable`."""
+"""How long a request waits for a store that is away, or that does not say what it knows of the request, until
+the answer is `unavailable`."""
 STORE_RETRY_S = 0.25
 TRY_AGAIN_MS = 500
 
@@ -41,7 +42,8 @@ TRY_AGAIN_MS = 500
 class Hold:
     """Whether the broker still holds the request, and would give it to another replica after a crash."""
 
-    released: bool = False
+    overdue: bool = False
+    """Held for long enough: the broker is to be rid of it as soon as something else covers a crash."""
     needed: bool = True
     """Nothing else covers a crash: there is no record yet, or its answer is about to be sent from here."""
     declined: bool = False
@@ -52,8 +54,10 @@ class Hold:
 
         If not, the broker has to hold the request until that answer was sent.
         """
-        self.needed = not self.released
-        return self.released
+        through_outbox = self.overdue
+        self.needed = not through_outbox
+        self.overdue = True  # asked again, the store has not taken the outcome, and may be away for long
+        return through_outbox
 
 
 @dataclass(slots=True)
@@ -85,27 +89,24 @@ class Calls:
 
     async def handle(self, authentic: Authentic, hold: Hold, *, redelivered: bool) -> None:
         """See a request through to its answer. A store that is away is waited for, within reason."""
-        request = authentic.request
-        client_id = authentic.key.owner
-        usage = self.meter.look(
-            client_id,
-            request.nonce,
-            self.policy.clients.get(client_id),
-            redelivered=redelivered,
-            now=time.monotonic(),
-        )
+        usage: Usage | None = None
         token = secrets.token_hex(16)
-        give_up = time.monotonic() + min(STORE_PATIENCE_S, _seconds_left(authentic))
+        patient_until = time.monotonic() + STORE_PATIENCE_S
+        give_up = min(patient_until, time.monotonic() + _seconds_left(authentic))
         while True:
             try:
-                record = await self._record(authentic)
+                record = await self._record(authentic, patient_until)
                 if record is not None and record.token == token:
                     # The claim was committed although the store was lost while saying so.
                     await self._run_claimed(record, prepare(record, self.policy.tools), hold)
                 else:
-                    # The look-up took a while: calls that came together would all have seen none running.
-                    usage = replace(usage, running=self.meter.count(client_id))
-                    plan = decide(authentic, record, usage, self.policy, now_ms())
+                    # Now and once: the look-up took a while, and calls that came together would all have
+                    # seen none running; a store that is away costs the client nothing.
+                    now = now_ms()
+                    if usage is None and is_new(authentic, record, self.policy, now):
+                        usage = self._usage(authentic, redelivered=redelivered)
+                    seen = replace(usage or Usage(), running=self.meter.count(authentic.key.owner))
+                    plan = decide(authentic, record, seen, self.policy, now)
                     await self._carry_out(plan, authentic, token, hold)
             except StoreAway as error:
                 log.warning("a request waits for the store: %s", error)
@@ -117,12 +118,27 @@ class Calls:
             else:
                 return
 
-    async def _record(self, authentic: Authentic) -> Record | None:
-        """The record of the request, where its tool may have one."""
+    async def _record(self, authentic: Authentic, patient_until: float) -> Record | None:
+        """The record of the request, where its tool may have one. Raises `StoreAway` at the latest then."""
         spec = self.policy.tools.get(authentic.request.tool)
         if spec is not None and not spec.recorded:
             return None
-        return await self.attempts.store.find(_key(authentic))
+        try:
+            async with asyncio.timeout(patient_until - time.monotonic()):
+                return await self.attempts.store.find(_key(authentic))
+        except TimeoutError:
+            raise StoreAway(f"the store did not answer within {STORE_PATIENCE_S:g} s") from None
+
+    def _usage(self, authentic: Authentic, *, redelivered: bool) -> Usage:
+        """What the client uses, this request counted in."""
+        request = authentic.request
+        return self.meter.look(
+            request.client_id,
+            request.nonce,
+            self.policy.clients.get(request.client_id),
+            redelivered=redelivered,
+            now=time.monotonic(),
+        )
 
     async def _carry_out(self, plan: Plan, authentic: Authentic, token: str, hold: Hold) -> None:
         match plan:

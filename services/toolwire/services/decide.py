@@ -47,21 +47,36 @@ class Usage:
 
 def decide(authentic: Authentic, record: Record | None, usage: Usage, policy: Policy, now_ms: int) -> Plan:
     """The plan for one request. Of several reasons to refuse, the first in the protocol's order is given."""
-    request = authentic.request
-    client = policy.clients.get(authentic.key.owner)
-    if client is None or request.client_id != authentic.key.owner:
+    client = _client_of(authentic, policy)
+    if client is None:
         return refuse(Code.FORBIDDEN, "the key that signed belongs to another client")
-    if request.server_id != policy.server_id:
-        return refuse(Code.WRONG_SERVER, "the request is for another server")
-    if authentic.routing_key != request_key(request.server_id, request.tool):
-        return refuse(Code.WRONG_DESTINATION, "the message was sent to another tool's destination")
+    if misled := _misled(authentic, policy):
+        return misled
+    request = authentic.request
     meant = meaning(request)
     if record is not None:
         return again(record, meant)
     return (
         _stale(authentic, client, now_ms)
+        or _repeated(usage)
         or _too_much(usage, client, policy.tools.get(request.tool))
-        or _admit(authentic, usage, client, policy, meant)
+        or _admit(authentic, client, policy, meant)
+    )
+
+
+def is_new(authentic: Authentic, record: Record | None, policy: Policy, now_ms: int) -> bool:
+    """Whether the request is to be counted in its client's usage: nothing speaks against it but limits, the
+    tool and its arguments.
+
+    What somebody else publishes again, here or elsewhere, is not new. If it were counted, whoever can read
+    one request could use up the rate of its client.
+    """
+    client = _client_of(authentic, policy)
+    return (
+        client is not None
+        and _misled(authentic, policy) is None
+        and record is None
+        and _stale(authentic, client, now_ms) is None
     )
 
 
@@ -94,6 +109,22 @@ def refuse(code: Code, message: str, *, retry_after_ms: int | None = None) -> An
     return Answer(Reply(Status.ERROR, error=error))
 
 
+def _client_of(authentic: Authentic, policy: Policy) -> ClientEntry | None:
+    """The client that signed, if it speaks for itself."""
+    owner = authentic.key.owner
+    return policy.clients.get(owner) if authentic.request.client_id == owner else None
+
+
+def _misled(authentic: Authentic, policy: Policy) -> Plan | None:
+    """The refusal of a request that was meant for somewhere else."""
+    request = authentic.request
+    if request.server_id != policy.server_id:
+        return refuse(Code.WRONG_SERVER, "the request is for another server")
+    if authentic.routing_key != request_key(request.server_id, request.tool):
+        return refuse(Code.WRONG_DESTINATION, "the message was sent to another tool's destination")
+    return None
+
+
 def _stale(authentic: Authentic, client: ClientEntry, now_ms: int) -> Plan | None:
     """Freshness. Age alone never refuses: a request may wait in its queue until its deadline."""
     request = authentic.request
@@ -108,6 +139,11 @@ def _stale(authentic: Authentic, client: ClientEntry, now_ms: int) -> Plan | Non
     return None
 
 
+def _repeated(usage: Usage) -> Plan | None:
+    """Silence for a line that was here before and left no record, whatever its client uses meanwhile."""
+    return Leave("repeated") if usage.nonce_seen else None
+
+
 def _too_much(usage: Usage, client: ClientEntry, spec: ToolSpec | None) -> Plan | None:
     if usage.wait_ms > 0:
         return refuse(Code.RATE_LIMITED, "too many requests", retry_after_ms=usage.wait_ms)
@@ -120,7 +156,7 @@ def _too_much(usage: Usage, client: ClientEntry, spec: ToolSpec | None) -> Plan 
     return None
 
 
-def _admit(authentic: Authentic, usage: Usage, client: ClientEntry, policy: Policy, meant: str) -> Plan:
+def _admit(authentic: Authentic, client: ClientEntry, policy: Policy, meant: str) -> Plan:
     request = authentic.request
     spec = policy.tools.get(request.tool)
     if spec is None or not (spec.builtin or client.allows(request.tool)):
@@ -140,7 +176,7 @@ def _admit(authentic: Authentic, usage: Usage, client: ClientEntry, policy: Poli
         return Accept(prepared, meant)
     if spec.recorded:
         return Claim(prepared, meant)
-    return Leave("repeated") if usage.nonce_seen else Run(prepared)
+    return Run(prepared)
 
 
 def _broken_validator(authentic: Authentic, error: Exception) -> Answer:

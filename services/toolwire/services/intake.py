@@ -1,8 +1,9 @@
 """From a delivery to authentic requests, and from their end to the ack.
 
 One message may carry many lines; each is checked, run and answered on its own, and the message is acked when
-no line needs it any more. Until then the broker's redelivery covers a crash. Nothing stays un-acked for
-longer than `RELEASE_S`: a claimed request has its record to be found by, a read one its caller's patience.
+no line needs it any more. Until then the broker's redelivery covers a crash. While broker and store answer,
+nothing stays un-acked for longer than `RELEASE_S`: a claimed request has its record to be found by, a read
+one its caller's patience.
 """
 
 import asyncio
@@ -28,6 +29,8 @@ log = logging.getLogger("toolwire.services")
 
 RELEASE_S = 10.0
 """After this long a delivery is acked although its tool still runs: far below any consumer timeout."""
+LOOK_S = 0.5
+"""How often is looked, after that, whether something else covers a crash by now."""
 UNREADABLE_PATIENCE_MS = 30_000
 """How long the answer to an envelope without a readable deadline is tried."""
 
@@ -66,13 +69,13 @@ class Intake:
         hold = Hold()
         work = self.tasks.start(self._guarded(delivery, line, hold), "request")
         await asyncio.wait({work}, timeout=RELEASE_S)
+        hold.overdue = True
         while hold.needed and not work.done():
-            await asyncio.wait({work}, timeout=RELEASE_S)
+            await asyncio.wait({work}, timeout=LOOK_S)
         if work.cancelled():
             # The replica is stopping: without an ack the broker gives the message to another one.
             raise asyncio.CancelledError
-        hold.released = not work.done()
-        return hold.released or (work.exception() is None and not hold.declined)
+        return not work.done() or (work.exception() is None and not hold.declined)
 
     async def _guarded(self, delivery: Delivery, line: bytes, hold: Hold) -> None:
         """One bad line costs itself (promise P9): what nothing below caught is put aside."""

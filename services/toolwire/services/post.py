@@ -64,7 +64,8 @@ class Post:
     async def junk(self, delivery: Delivery, body: bytes, reason: str) -> None:
         """Keep what never authenticated for a look, with the reason; it gets no answer (promise P6)."""
         self.signals.junk(reason, len(body), delivery.routing_key)
-        await self._aside(junk_route(self._server_id), "junk", body, _label(delivery, reason))
+        # Without insisting: a queue that refuses must not have junk hold the place of good requests.
+        await self._aside(junk_route(self._server_id), "junk", body, _label(delivery, reason), insist=False)
 
     async def dead(self, delivery: Delivery, line: bytes, reason: str) -> None:
         """Keep an authentic line that can neither be handled nor answered."""
@@ -82,9 +83,11 @@ class Post:
         except (Refused, Unroutable):
             self.signals.undeliverable(type_)
 
-    async def _aside(self, route: Route, type_: str, body: bytes, headers: dict[str, str]) -> None:
+    async def _aside(
+        self, route: Route, type_: str, body: bytes, headers: dict[str, str], *, insist: bool = True
+    ) -> None:
         try:
-            await self._publish(route, type_, body, headers=headers, mandatory=False)
+            await self._publish(route, type_, body, headers=headers, mandatory=False, insist=insist)
         except BrokerError as error:
             log.warning("a %s was lost: %s", type_, error)
 

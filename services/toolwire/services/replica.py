@@ -15,11 +15,9 @@ from toolwire.broker.transport import AmqpTransport, Transport
 from toolwire.client.clock import now_ms
 from toolwire.client.home import Home
 from toolwire.contracts.builtin import BUILT_IN
-from toolwire.contracts.envelopes import Control
-from toolwire.contracts.errors import Unverified
-from toolwire.contracts.sealing import BadEnvelope, unseal
 from toolwire.services.answers import Answers
 from toolwire.services.attempts import Attempts
+from toolwire.services.authenticate import Refused, read_control
 from toolwire.services.builtin import Desk, builtin_tools
 from toolwire.services.calls import Calls
 from toolwire.services.decide import SKEW_MS, Policy
@@ -217,9 +215,8 @@ class Replica:
 
     def _controlled(self, delivery: Delivery) -> None:
         """This server's word to its replicas: look at the leases now. The store says what changed."""
-        try:
-            unseal(delivery.body, self._identity.own_keys, Control, now_ms())
-        except (Unverified, BadEnvelope):
+        own_keys, server_id = self._identity.own_keys, self.service.server_id
+        if isinstance(read_control(delivery.body, own_keys, server_id, now_ms()), Refused):
             self._signals.junk("control", len(delivery.body), delivery.routing_key)
         else:
             self._leases.look_now()

@@ -29,12 +29,16 @@ class UsageMeter:
     def look(
         self, client_id: str, nonce: str, client: ClientEntry | None, *, redelivered: bool, now: float
     ) -> Usage:
-        """The usage of the client that signed, this request counted in. `now` is monotonic, in seconds."""
+        """The usage of the client that signed, this request counted in. `now` is monotonic, in seconds.
+
+        A request whose nonce is repeated is not counted: anybody can repeat it, and nothing runs for it.
+        """
         rate = None if client is None else client.rate
+        nonce_seen = self._seen(client_id, nonce) and not redelivered
         return Usage(
             running=self.count(client_id),
-            wait_ms=0 if rate is None else self._spend(client_id, rate, now),
-            nonce_seen=self._seen(client_id, nonce) and not redelivered,
+            wait_ms=0 if rate is None or nonce_seen else self._spend(client_id, rate, now),
+            nonce_seen=nonce_seen,
         )
 
     def count(self, client_id: str) -> int:

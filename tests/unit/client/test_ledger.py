@@ -10,7 +10,9 @@ import pytest
 from tests.unit.contracts.samples import DIGEST, DONE, event, response, snapshot
 from toolwire.client.answers import Drop
 from toolwire.client.ledger import Ledger, Pending
-from toolwire.contracts.errors import ClientClosed, NoReplica
+from toolwire.contracts.envelopes import Response
+from toolwire.contracts.errors import ClientClosed, Code, NoReplica, WireError
+from toolwire.contracts.jobs import EventName, Status
 
 OTHER_DIGEST = "B" * 43
 
@@ -71,6 +73,35 @@ def test_what_answers_something_else_is_dropped(
     assert pending.unverified() == ()
 
 
+def refusal(code: Code, *, retryable: bool = False, digest: str = DIGEST) -> Response:
+    error = WireError(code=code, message="no", retryable=retryable)
+    return response(ok=False, status=Status.ERROR, result=None, error=error, request_digest=digest)
+
+
+@pytest.mark.promise("P7")
+def test_one_refusal_of_an_attempt_is_heard_and_its_copies_hide_no_answer(
+    ledger: Ledger, expecting: Expect
+) -> None:
+    """Each would have the client wait and try again, with the answer behind it in the queue."""
+    pending = expecting(DIGEST, OTHER_DIGEST)
+    first = refusal(Code.RATE_LIMITED, retryable=True)
+    second = refusal(Code.UNAVAILABLE, retryable=True, digest=OTHER_DIGEST)
+    for answer in (first, first, second, refusal(Code.OVERLOADED, retryable=True), response()):
+        ledger.take(answer)
+    assert received(pending) == [first, second, response()]
+    assert ledger.dropped == {"repeated": 2}
+
+
+@pytest.mark.promise("P2", "P7")
+def test_a_refusal_that_anybody_can_provoke_is_not_heard(ledger: Ledger, expecting: Expect) -> None:
+    """The client sends under the tool's own key; whoever publishes a copy under another has it refused."""
+    pending = expecting(DIGEST)
+    ledger.take(refusal(Code.WRONG_DESTINATION))
+    ledger.take(response())
+    assert received(pending) == [response()]
+    assert ledger.dropped == {"wrong_destination": 1}
+
+
 def test_an_answer_after_the_wait_is_dropped(ledger: Ledger) -> None:
     with ledger.expecting("server-1", "request-1", submission=False) as pending:
         ledger.sent(pending, DIGEST)
@@ -100,9 +131,16 @@ def test_what_came_during_the_wait_from_nobody_known_may_have_been_the_answer(
 
 def test_an_event_before_the_acceptance_is_remembered(ledger: Ledger, expecting: Expect) -> None:
     pending = expecting(DIGEST, submission=True)
-    ledger.take(event(data=DONE))
+    ledger.take(event(event=EventName.DONE, data=DONE))
     ledger.take(event(data=snapshot(seq=1)))
     assert pending.newest == DONE
+
+
+def test_a_snapshot_of_another_job_is_none_of_this_one(ledger: Ledger) -> None:
+    """An event may come before the answer that says which job the request made."""
+    following = ledger.follow("server-1", "job-1", [DIGEST])
+    following.learn(snapshot(job_id="job-2"))
+    assert following.newest is None
 
 
 def test_a_job_is_followed_while_somebody_cares(ledger: Ledger) -> None:

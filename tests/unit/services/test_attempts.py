@@ -429,8 +429,15 @@ async def test_after_an_unknown_commit_the_outcome_is_written_once(
         attempts = Attempts(store, outbox, leases, threads, None, HOLDER, SERVER, Signals())
         record, prepared = await begin(store, job(tool))
         lossy.lose(committed=committed)
-        changed = await attempts.run(record, prepared, tell=tell)
+        asked: list[bool] = []
+
+        def tell_by_outbox() -> bool:
+            asked.append(True)
+            return True
+
+        changed = await attempts.run(record, prepared, tell=tell_by_outbox)
         assert changed is not None
+        assert len(asked) == 1, "what may have been written with one answer is not written with another"
         assert (changed.record.status, changed.record.result) == (Status.DONE, "7")
         assert (await found(store, record)).seq == record.seq + 1
         assert len(changed.messages) == (0 if committed else 1), "what was written, the sweep sends"

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Any
 
 import pytest
@@ -107,13 +108,13 @@ async def desk(store: Store, post: Post, seals: Seals, threads: ToolThreads) -> 
 def asked(tool: str = "charge", **changes: Any) -> Authentic:
     now_ms = round(time.time() * 1000)
     args: dict[str, Any] = {} if tool == "build" else {"amount": 1}
-    times = {"ts_ms": now_ms, "deadline_ms": now_ms + 20_000}
-    return signed(request(**{"tool": tool, "args": args} | times | changes))
+    fresh = {"ts_ms": now_ms, "deadline_ms": now_ms + 20_000, "nonce": token_urlsafe(16)}
+    return signed(request(**{"tool": tool, "args": args} | fresh | changes))
 
 
 def same_but(authentic: Authentic, *, by: Ed25519Signer | None = None, **changes: Any) -> Authentic:
     """Another attempt at the same request."""
-    later = {"nonce": "m" * 22, "ts_ms": authentic.request.ts_ms + 1}
+    later = {"nonce": token_urlsafe(16), "ts_ms": authentic.request.ts_ms + 1}
     again = authentic.request.model_copy(update=later | changes)
     return signed(again) if by is None else signed(again, by=by)
 
@@ -123,7 +124,7 @@ async def test_too_many_hanging_threads_stop_sync_tools_alone(desk: Desk) -> Non
     desk.handle(asked("compute"))
     await wait_until(lambda: desk.counts["refused.overloaded"], SOON, "the sync tool is refused")
     assert desk.started == []
-    desk.handle(asked("look", nonce="m" * 22))
+    desk.handle(asked("look"))
     await wait_until(lambda: desk.started, SOON, "the async tool runs")
 
 
@@ -147,13 +148,21 @@ async def test_when_the_delivery_was_given_back_the_answer_goes_through_the_outb
     hold, charge = Hold(), asked()
     work = desk.handle(charge, hold)
     await wait_until(lambda: desk.started, SOON, "the tool runs")
-    hold.released = True
+    hold.overdue = True
     desk.gate.set()
     await asyncio.wait_for(work, SOON)
     assert not hold.needed
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
             await desk.calls.attempts.outbox.drained()
+
+
+def test_an_outcome_that_waits_for_the_store_does_not_keep_its_delivery() -> None:
+    hold = Hold()
+    assert not hold.answer_through_outbox()
+    assert hold.needed, "it is sent as soon as the outcome is written"
+    assert hold.answer_through_outbox(), "that was in vain"
+    assert not hold.needed
 
 
 async def test_a_tool_without_a_record_does_not_need_its_delivery_for_ever(desk: Desk) -> None:
@@ -256,7 +265,8 @@ async def test_who_signs_for_another_uses_up_nothing_of_theirs(desk: Desk) -> No
     for _ in range(300):
         desk.handle(forged)
     await wait_until(lambda: desk.counts["refused.forbidden"] == 300, SOON, "all are refused")
-    usage = desk.calls.meter.look(CLIENT, "m" * 22, client(rate=100), redelivered=False, now=time.monotonic())
+    nonce = forged.request.nonce
+    usage = desk.calls.meter.look(CLIENT, nonce, client(rate=100), redelivered=False, now=time.monotonic())
     assert (usage.wait_ms, usage.nonce_seen) == (0, False)
     assert await desk.record(charge) is None
 
@@ -304,6 +314,7 @@ async def test_calls_that_come_together_are_counted_one_by_one(desk: Desk) -> No
     for _ in range(5):
         desk.handle(asked())
     await wait_until(lambda: desk.counts["refused.rate_limited"] == 4, SOON, "all others are refused")
+    await wait_until(lambda: desk.started, SOON, "the one runs")
     assert desk.started == [1]
 
 
@@ -338,3 +349,20 @@ async def test_a_stopping_replica_still_answers_what_takes_no_place(desk: Desk) 
     desk.handle(submission, hold)
     await until(lambda: is_there(desk, submission))
     assert not hold.declined
+
+
+@pytest.mark.promise("P2")
+@pytest.mark.parametrize(
+    "wrong", [{"args": {"amount": "x"}}, {"tool": "steal"}, {"tool_rev": "A" * 43}], ids=str
+)
+async def test_a_refused_line_that_comes_again_is_left_and_costs_its_client_nothing(
+    desk: Desk, wrong: dict[str, Any]
+) -> None:
+    """Whoever reads it can repeat it: for the same answer, and at the expense of who signed it."""
+    desk.calls.policy = replace(desk.calls.policy, clients={CLIENT: client(rate=1)})
+    refused = asked(**wrong)
+    for _ in range(20):
+        desk.handle(refused)
+    await wait_until(lambda: desk.counts["repeated"] == 19, SOON, "all but one are left")
+    usage = desk.calls.meter.look(CLIENT, "m" * 22, client(rate=1), redelivered=False, now=time.monotonic())
+    assert usage.wait_ms == 0

@@ -29,7 +29,7 @@ from toolwire.contracts.errors import Code, WireError
 from toolwire.contracts.jobs import Status
 from toolwire.contracts.meaning import meaning
 from toolwire.services import Service
-from toolwire.services.decide import SKEW_MS, Policy, Usage, again, decide, stored
+from toolwire.services.decide import SKEW_MS, Policy, Usage, again, decide, is_new, stored
 from toolwire.services.plans import Accept, Answer, Claim, Leave, Plan, Prepared, Reply, Run
 
 RATE = Usage(wait_ms=250)
@@ -45,12 +45,12 @@ FAILURES: list[tuple[str, dict[str, Any]]] = [
     ("clock_skew", {"request": {"ts_ms": NOW + SKEW_MS + 1}}),
     ("expired", {"request": {"deadline_ms": NOW - SKEW_MS - 1}}),
     ("ttl_too_long", {"client": {"max_ttl_s": 1}}),
+    ("repeated", {"usage": {"nonce_seen": True}}),
     ("rate_limited", {"usage": {"wait_ms": 250}}),
     ("rate_limited by running calls", {"usage": {"running": 2}, "client": {"max_running": 2}}),
     ("tool_not_available", {"client": {"allow": ()}}),
     ("tool_changed", {"request": {"tool_rev": A_DIGEST}}),
     ("invalid_args", {"request": {"args": {"numbers": []}}}),
-    ("repeated", {"usage": {"nonce_seen": True}}),
 ]
 
 
@@ -119,6 +119,18 @@ def test_of_two_failures_the_first_is_told(
 def test_all_failures_at_once_tell_the_first_and_mending_one_tells_the_next() -> None:
     for at, (name, _) in enumerate(FAILURES):
         assert told(decide(*case_of(*(failure for _, failure in FAILURES[at:])).arguments())) == name
+
+
+@pytest.mark.promise("P2")
+@pytest.mark.parametrize(("name", "failure"), FAILURES, ids=[name for name, _ in FAILURES])
+def test_only_what_limits_the_tool_or_its_arguments_refuse_is_counted(
+    name: str, failure: dict[str, Any]
+) -> None:
+    """What else is refused may be a copy that somebody else published, and costs its client nothing."""
+    authentic, record, _, policy, now_ms = case_of(failure).arguments()
+    names = [name for name, _ in FAILURES]
+    before = names[: names.index("repeated")]
+    assert is_new(authentic, record, policy, now_ms) == (name not in before)
 
 
 # --- whose key, which server, which tool ---
@@ -271,11 +283,12 @@ def test_plans_carry_the_validated_arguments_and_the_meaning() -> None:
     assert plan == Claim(Prepared(TOOLS["charge"], (), {"amount": 7}), meaning(asked))
 
 
-@pytest.mark.parametrize("tool", ["charge", "build"])
-def test_a_nonce_that_was_seen_does_not_matter_where_there_is_a_record_to_be_found(tool: str) -> None:
-    args = {"amount": 1} if tool == "charge" else {}
-    plan = decided(request={"tool": tool, "args": args}, usage=Usage(nonce_seen=True))
-    assert isinstance(plan, Claim | Accept)
+@pytest.mark.promise("P4")
+@pytest.mark.parametrize("tool", ["add", "charge", "build", "steal"])
+def test_a_line_that_was_here_before_and_left_no_record_is_left(tool: str) -> None:
+    """Whatever its tool: it was refused, or it is under way, or it read. Nothing is told anew."""
+    plan = decided(request={"tool": tool, "args": {"amount": "x"}}, usage=Usage(nonce_seen=True))
+    assert plan == Leave("repeated")
 
 
 @pytest.mark.promise("P9")

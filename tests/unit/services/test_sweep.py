@@ -244,7 +244,7 @@ async def test_a_long_backlog_is_put_right_without_pauses(
     """Records come faster than a step a second could take them away: the store would grow for ever."""
     monkeypatch.setattr("toolwire.services.sweep.STEP", 2)
     sweep = sweeper(store, outbox, runner, lease_ms=600, result_ttl_ms=0)
-    left = [await a_backlog[left_behind](store) for _ in range(30)]
+    left = [await a_backlog[left_behind](store) for _ in range(60)]
     working = asyncio.create_task(sweep.work())
 
     async def is_put_right() -> bool:
@@ -255,7 +255,7 @@ async def test_a_long_backlog_is_put_right_without_pauses(
     await until(is_put_right)
     working.cancel()
     await asyncio.wait({working})
-    assert time.monotonic() - begun < 2 + 0.6, "fifteen pauses take three seconds more"
+    assert time.monotonic() - begun < 5, "thirty pauses take six seconds"
 
 
 async def test_what_was_not_sent_for_long_is_sent_without_pauses(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import pytest
 
 from tests.unit.services.given import CLIENT, OTHER, client
@@ -9,11 +11,13 @@ from toolwire.services import usage
 from toolwire.services.usage import UsageMeter
 
 NONCE = "n" * 22
+NUMBERS = count()
 UNLIMITED = client()
 
 
 def waits(meter: UsageMeter, rate: float, now: float, client_id: str = CLIENT) -> int:
-    return meter.look(client_id, NONCE, client(rate=rate), redelivered=False, now=now).wait_ms
+    fresh = f"{next(NUMBERS):022}"
+    return meter.look(client_id, fresh, client(rate=rate), redelivered=False, now=now).wait_ms
 
 
 def seen(meter: UsageMeter, nonce: str, *, redelivered: bool = False, client_id: str = CLIENT) -> bool:
@@ -93,6 +97,14 @@ def test_a_redelivery_is_no_replay_and_is_remembered() -> None:
     assert not seen(meter, NONCE, redelivered=True)
     assert not seen(meter, NONCE, redelivered=True)
     assert seen(meter, NONCE)
+
+
+def test_a_repeated_nonce_takes_nothing_from_the_rate() -> None:
+    """Whoever reads a request can send it again; its client must not pay for that."""
+    meter, limited = UsageMeter(), client(rate=1)
+    looks = [meter.look(CLIENT, NONCE, limited, redelivered=False, now=0) for _ in range(100)]
+    assert {look.wait_ms for look in looks} == {0}
+    assert waits(meter, 1, now=0) == 0
 
 
 def test_only_so_many_nonces_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:

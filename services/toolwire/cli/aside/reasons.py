@@ -70,7 +70,6 @@ JUNK: Mapping[str, Reason] = {
         "its AMQP properties cannot be decoded, which kills consumers that are not on their guard",
         "Look for whoever may publish to the broker.",
     ),
-    "forbidden": Reason("its key belongs to another client than the one that it names", _MEND_SENDER),
     "control": Reason(
         "it is a word to the replicas that the service itself did not sign; such are counted and logged, and "
         "not kept",
@@ -78,9 +77,12 @@ JUNK: Mapping[str, Reason] = {
     ),
 }
 
+FORBIDDEN = Reason("its key belongs to another client than the one that it names", _MEND_SENDER)
+"""What may be found when a line is looked at again. No message is put aside for it: the service answers."""
+
 UNKNOWN = Reason("nothing says why", "Look into the log of the service, or of the broker.")
 
 
 def reason_of(word: str) -> Reason:
     """The reason of that name."""
-    return DEAD.get(word) or JUNK.get(word) or UNKNOWN
+    return {**DEAD, **JUNK, "forbidden": FORBIDDEN}.get(word, UNKNOWN)

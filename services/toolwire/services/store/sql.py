@@ -1,5 +1,6 @@
 """The port on SQLAlchemy Core: each method is one unit for the store's thread."""
 
+import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
@@ -30,6 +31,8 @@ from toolwire.services.store.thread import GroupCommit
 
 T = TypeVar("T")
 
+OPEN_WITHIN_S = 30.0
+AGAIN_S = 0.25
 LONG_WAIT_MS = 100
 """A unit that waits for so long waits for more than its turn: somebody keeps the store from all others."""
 
@@ -46,11 +49,24 @@ class SqlStore(Store):
         """Open, create what is missing. Raises `ConfigurationError` for a newer schema or a foreign file."""
         self._thread = GroupCommit(self._engine)
         try:
-            await self._thread.run(lambda connection, _now_ms: schema.prepare(connection))
+            await self._prepare(self._thread)
         except BaseException:
             await self._thread.close()
             raise
         return self
+
+    async def _prepare(self, thread: GroupCommit) -> None:
+        """Create what is missing. Nobody waits for an answer yet: there is more patience than later on."""
+        patient_until = time.monotonic() + OPEN_WITHIN_S
+        while True:
+            try:
+                await thread.run(lambda connection, _now_ms: schema.prepare(connection))
+            except StoreAway:
+                if time.monotonic() > patient_until:
+                    raise
+                await asyncio.sleep(AGAIN_S)
+            else:
+                return
 
     async def __aexit__(self, *exc: object) -> None:
         """Finish what waits, and close."""

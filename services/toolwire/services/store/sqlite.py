@@ -18,8 +18,9 @@ from sqlalchemy.exc import OperationalError
 
 from toolwire.contracts.errors import ConfigurationError
 
-LOCK_WITHIN = 30.0
-"""Seconds to wait for other processes. A transaction takes milliseconds: when this is over, one hangs."""
+LOCK_WITHIN = 5.0
+"""Seconds to wait for other processes. A transaction takes milliseconds: when this is over, one hangs.
+Whoever waits here holds a delivery, which is not to last."""
 LOOK_EVERY = 0.001
 
 
