@@ -1,0 +1,1 @@
+"""Holds asyncapi.yaml against AsyncAPI's own JSON Schema: `python -m spec.validate`."""
