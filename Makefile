@@ -1,10 +1,11 @@
 # Every target is one line to bootstrap.py, so that `python3 bootstrap.py TARGET` does the same where make is missing.
-.PHONY: demo test unit containers fuzz spec lint types help
+.PHONY: demo test unit test-versions containers fuzz spec lint types help
 
 help:  ; @python3 bootstrap.py help
 demo:  ; @python3 bootstrap.py demo
 test:  ; @python3 bootstrap.py test
 unit:  ; @python3 bootstrap.py unit
+test-versions: ; @python3 bootstrap.py test-versions
 containers: ; @python3 bootstrap.py containers
 fuzz:  ; @python3 bootstrap.py fuzz
 spec:  ; @python3 bootstrap.py spec

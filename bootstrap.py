@@ -9,14 +9,13 @@ import fcntl
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent
-VENV = ROOT / ".venv"
-STAMP = VENV / "toolwire-stamp"  # what was installed last, or UNFINISHED while that goes on
 UNFINISHED = "unfinished"
 
 OLDEST = (3, 11)
@@ -27,6 +26,7 @@ TARGETS = {
     "demo": "show the whole system at work, on a broker that it finds or starts",
     "test": "run every test, on a broker that it finds or starts",
     "unit": "run the tests that need no broker",
+    "test-versions": "run every test on each RabbitMQ and Python; `test-versions 4.0` on that one alone",
     "containers": "test the image and docker-compose.yml, with a cluster; minutes, and a Docker engine",
     "fuzz": "look for a message that breaks the reader of messages, for a minute",
     "spec": "write the generated parts of contracts/spec anew",
@@ -36,18 +36,21 @@ TARGETS = {
 }
 AT_ONCE = ("--numprocesses", "2", "--dist", "loadscope")  # they mostly wait; each has its own broker
 WITHOUT_BROKER = ("tests/unit", "tests/conformance", "-m", "not broker")
-MODULES = {"fuzz": "tests.fuzz", "spec": "spec.write"}
+MODULES = {"fuzz": "tests.fuzz", "spec": "spec.write", "test-versions": "tests.versions"}
 TYPES = (("mypy",), ("pyright",))
-LINT = (("ruff", "check"), ("ruff", "format", "--check"), *TYPES, ("lint-imports",))
+SPEC = ("python", "-m", "spec.validate")  # asyncapi.yaml, by AsyncAPI's own schema
+LINT = (("ruff", "check"), ("ruff", "format", "--check"), *TYPES, ("lint-imports",), SPEC)
 
 
 def main() -> int:
     target = sys.argv[1] if len(sys.argv) > 1 else "help"
     if target not in TARGETS or target == "help":
         return show_targets(asked=target == "help")
+    # A shell's background job ignores it, and so would whatever the tests start and interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(ROOT)
     go_on_in_a_newer_python()
-    install()
+    VENV.install()
     if target == "demo":
         return demo()
     if target == "test":
@@ -64,7 +67,7 @@ def main() -> int:
 def show_targets(*, asked: bool) -> int:
     print("python3 bootstrap.py TARGET, or make TARGET:")
     for name, description in TARGETS.items():
-        print(f"  {name:10} {description}")
+        print(f"  {name:13} {description}")
     print("What follows a target of tests goes to pytest: python3 bootstrap.py unit -k sealing")
     return 0 if asked else 2
 
@@ -82,14 +85,14 @@ def test() -> int:
     if kind:
         os.environ["TOOLWIRE_TEST_BROKER"] = kind
         return become("pytest", *AT_ONCE, *sys.argv[2:])
-    subprocess.call([tool("pytest"), *WITHOUT_BROKER])
+    subprocess.call([VENV.tool("pytest"), *WITHOUT_BROKER])
     say("FAILED: only the unit tests ran, because there is no broker; what to do is said above")
     return MISSING
 
 
 def check(commands: "tuple[tuple[str, ...], ...]") -> int:
     """Run every check, also after one has failed, and name those that did."""
-    failed = [" ".join(name) for name in commands if subprocess.call([tool(name[0]), *name[1:]])]
+    failed = [" ".join(name) for name in commands if subprocess.call([VENV.tool(name[0]), *name[1:]])]
     if failed:
         say("FAILED: " + ", ".join(failed))
     return 1 if failed else 0
@@ -98,11 +101,7 @@ def check(commands: "tuple[tuple[str, ...], ...]") -> int:
 def become(name: str, *arguments: str) -> NoReturn:
     """Go on as that tool, so that signals and exit codes are its own."""
     sys.stdout.flush()
-    os.execv(tool(name), [tool(name), *arguments])
-
-
-def tool(name: str) -> str:
-    return str(VENV / "bin" / name)
+    os.execv(VENV.tool(name), [VENV.tool(name), *arguments])
 
 
 # --- Python ---
@@ -140,56 +139,85 @@ def is_new_enough(python: str) -> bool:
     return succeeds(python, "-c", f"import sys; sys.exit(sys.version_info < {OLDEST})")
 
 
+def series_of(python: str) -> str:
+    """Say which Python that is, as 3.12; an empty text where it is none that runs."""
+    return output_of(python, "-c", "import sys; print('{}.{}'.format(*sys.version_info))")
+
+
+def python_of(series: str) -> str:
+    """Find a Python of that series, such as 3.12, or have uv fetch one; an empty text where there is none."""
+    for python in (sys.executable, *other_pythons()):
+        if series_of(python) == series:
+            return python
+    uv = shutil.which("uv")
+    return output_of(uv, "python", "find", series) if uv and succeeds(uv, "python", "install", series) else ""
+
+
 # --- the virtual environment ---
 
 
-def install() -> None:
-    """Bring .venv up to what pyproject.toml asks for; at once where that is done already."""
-    with Path(__file__).open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # `make test` and `make demo` started together take turns
-        if stamp() == wanted() and Path(tool("python")).exists():
-            return
-        say("installing into .venv (half a minute, the first time)")
-        if not can_be_kept():
-            make_venv()
-        STAMP.write_text(UNFINISHED)
-        pip = (tool("python"), "-m", "pip", "install", "--quiet")
-        quietly(*pip, "--upgrade", "pip>=25.1")  # the first that knows dependency groups
-        quietly(*pip, "--editable", EXTRAS, "--group", "dev")
-        STAMP.write_text(wanted())
+class Venv:
+    """A virtual environment in `folder`, made with `python` and kept as long as it will do."""
+
+    def __init__(self, folder: Path, python: str) -> None:
+        self.folder = folder
+        self.python = python
+        self.stamp_file = folder / "toolwire-stamp"  # what was installed last, or UNFINISHED meanwhile
+
+    def tool(self, name: str) -> str:
+        return str(self.folder / "bin" / name)
+
+    def install(self) -> None:
+        """Bring it up to what pyproject.toml asks for; at once where that is done already."""
+        with Path(__file__).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # `make test` and `make demo` started together take turns
+            if self.stamp() == wanted() and Path(self.tool("python")).exists():
+                return
+            say(f"installing into {self.folder.name} (half a minute, the first time)")
+            if not self.can_be_kept():
+                self.make()
+            self.stamp_file.write_text(UNFINISHED)
+            pip = (self.tool("python"), "-m", "pip", "install", "--quiet")
+            try:
+                quietly(*pip, "--upgrade", "pip>=25.1")  # the first that knows dependency groups
+                quietly(*pip, "--editable", EXTRAS, "--group", "dev")
+            except SystemExit:
+                self.stamp_file.unlink()  # pip ended by itself: all is whole, the next try goes on from here
+                raise
+            self.stamp_file.write_text(wanted())
+
+    def stamp(self) -> str:
+        return self.stamp_file.read_text() if self.stamp_file.exists() else ""
+
+    def can_be_kept(self) -> bool:
+        """Tell whether it works and stands where it was made; what an interrupted run left is not trusted."""
+        if self.stamp() and not self.stamp().endswith(f" in {ROOT}"):
+            return False
+        python = self.tool("python")
+        return Path(python).exists() and is_new_enough(python) and succeeds(python, "-m", "pip", "--version")
+
+    def make(self) -> None:
+        """Make it anew with whatever can: the standard library, uv, virtualenv, or Debian's python3-venv."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        python, uv, folder = self.python, shutil.which("uv"), str(self.folder)
+        if succeeds(python, "-c", "import ensurepip, venv"):
+            quietly(python, "-m", "venv", folder)
+        elif uv:
+            quietly(uv, "venv", "--seed", "--python", python, folder)
+        elif succeeds(python, "-m", "virtualenv", "--version"):
+            quietly(python, "-m", "virtualenv", folder)
+        elif apt_install(f"python{series_of(python)}-venv", f"{python} cannot make {self.folder.name}"):
+            quietly(python, "-m", "venv", folder)
+        else:
+            raise SystemExit(MISSING)
+
+
+VENV = Venv(ROOT / ".venv", sys.executable)
 
 
 def wanted() -> str:
-    """Say what an up-to-date .venv was made from. A moved folder counts: scripts hold absolute paths."""
+    """Say what one that is up to date was made from. A moved folder counts: scripts hold absolute paths."""
     return f"{hashlib.sha256((ROOT / 'pyproject.toml').read_bytes()).hexdigest()} {EXTRAS} in {ROOT}"
-
-
-def stamp() -> str:
-    return STAMP.read_text() if STAMP.exists() else ""
-
-
-def can_be_kept() -> bool:
-    """Tell whether .venv works and stands where it was made; what an interrupted run left is not trusted."""
-    if stamp() and not stamp().endswith(f" in {ROOT}"):
-        return False
-    python = tool("python")
-    return Path(python).exists() and is_new_enough(python) and succeeds(python, "-m", "pip", "--version")
-
-
-def make_venv() -> None:
-    """Make .venv anew with whatever can: the standard library, uv, virtualenv, or Debian's python3-venv."""
-    shutil.rmtree(VENV, ignore_errors=True)
-    python, uv = sys.executable, shutil.which("uv")
-    if succeeds(python, "-c", "import ensurepip, venv"):
-        quietly(python, "-m", "venv", str(VENV))
-    elif uv:
-        quietly(uv, "venv", "--seed", "--python", python, str(VENV))
-    elif succeeds(python, "-m", "virtualenv", "--version"):
-        quietly(python, "-m", "virtualenv", str(VENV))
-    elif apt_install("python{}.{}-venv".format(*sys.version_info), "this Python cannot make a .venv"):
-        quietly(python, "-m", "venv", str(VENV))
-    else:
-        raise SystemExit(MISSING)
 
 
 # --- the broker ---
@@ -197,7 +225,7 @@ def make_venv() -> None:
 
 def find_broker(purpose: str) -> str:
     """Return the kind of broker to use; an empty text where there is none, and then it was said why."""
-    command = [tool("python"), "-m", "toolwire.testing.find_broker", purpose]
+    command = [VENV.tool("python"), "-m", "toolwire.testing.find_broker", purpose]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
     if done.returncode not in (0, MISSING):
         raise SystemExit(done.returncode)  # it broke, which says nothing of brokers
@@ -245,6 +273,12 @@ def apt_install(package: str, why: str) -> bool:
     return True
 
 
+def output_of(*command: str) -> str:
+    """Return what a command says; an empty text where it fails."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    return done.stdout.decode().strip() if done.returncode == 0 else ""
+
+
 def succeeds(*command: str) -> bool:
     return subprocess.call(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
 
@@ -254,8 +288,6 @@ def quietly(*command: str) -> None:
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     if done.returncode == 0:
         return
-    if stamp() == UNFINISHED:
-        STAMP.unlink()  # pip ended by itself, so .venv is whole and the next try can go on from here
     say(f"{' '.join(command)} failed with exit code {done.returncode}:")
     print(done.stdout.decode(errors="replace"), flush=True)
     raise SystemExit(1)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from toolwire.testing.brokers import Broker, Kind
 
 NEEDS_BROKER = ("broker", "adversity", "tutorial", "examples")
+CONSUMER_TIMEOUT_S = "15"
 SETTLE_WITHIN = 1.0  # seconds that a task which is ending already may take to end
 
 TESTS = Path(__file__).parent
@@ -59,14 +60,17 @@ def pytest_testnodedown(node: Any) -> None:
 def broker(pytestconfig: pytest.Config) -> Iterator[Broker]:
     """Run one broker for the whole run, or for each process of pytest-xdist.
 
-    Without one every test that needs it fails; none is skipped.
+    Without one every test that needs it fails; none is skipped. Its consumers may hold a message for fifteen
+    seconds instead of half an hour, so that a replica that holds one for longer shows in any test;
+    TOOLWIRE_TEST_CONSUMER_TIMEOUT_S is another number.
     """
     # Imported here: `make unit` needs no broker, and starts sooner without what finds one.
     from toolwire.testing.brokers import running_broker
     from toolwire.testing.find_broker import FOR_TESTS, find_broker
 
     kind: Kind = find_broker(FOR_TESTS)
-    with running_broker(kind) as running:
+    timeout_s = float(os.environ.get("TOOLWIRE_TEST_CONSUMER_TIMEOUT_S") or CONSUMER_TIMEOUT_S)
+    with running_broker(kind, consumer_timeout_s=timeout_s) as running:
         pytestconfig.stash[BROKERS] = {str(running)}
         getattr(pytestconfig, "workeroutput", {})["broker"] = str(running)
         yield running

@@ -250,7 +250,7 @@ def test_the_command_itself(vhost_url: str, tmp_path: Path) -> None:
     with running("serve", "toolwire.services.demo:service", folder=tmp_path) as replica:
         replica.wait_for("is ready")
         well = toolwire("doctor", "--json", "--only", "service,queues", folder=tmp_path)
-        assert (well.code, well.err) == (exits.OK, "")
+        assert (well.code, well.err) == (exits.OK, ""), well.out
         assert well.json()["counts"]["error"] == 0
     ill = toolwire("doctor", "--only", "service", folder=tmp_path)
     assert ill.code == exits.FAILED

@@ -6,6 +6,7 @@ configuration and data, and no epmd daemon left behind. Needs no root.
 
 import fcntl
 import os
+import re
 import resource
 import secrets
 import shutil
@@ -14,6 +15,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -51,15 +53,22 @@ class PrivateNode:
     `folder`: where configuration, logs and data go (a temporary one by default). It serves one program
     at a time; a node that a killed program left running there is stopped first.
     `management`: also start the management plugin and its HTTP API.
+    `server`: settings of the server by their Erlang names, such as `consumer_timeout` in milliseconds.
     """
 
-    def __init__(self, folder: Path | None = None, *, management: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path | None = None,
+        *,
+        management: bool = False,
+        server: Mapping[str, int] | None = None,
+    ) -> None:
         self._temporary = folder is None
         self.folder = Path(tempfile.mkdtemp(prefix="toolwire-node-")) if folder is None else folder.resolve()
         self.management = management
         self.user = "toolwire"
         self.password = secrets.token_urlsafe(18)
-        self._settings = NodeSettings(self.folder, self.user, self.password, management)
+        self._settings = NodeSettings(self.folder, self.user, self.password, management, server or {})
         self._ports: Ports | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._lock: IO[str] | None = None
@@ -72,6 +81,13 @@ class PrivateNode:
                 if os.access(found, os.X_OK):
                     return found
         return None
+
+    @classmethod
+    def installed_version(cls) -> str | None:
+        """Its version, which is part of its path wherever packages put it; None where none is told."""
+        installed = cls.installed()
+        told = None if installed is None else re.search(r"\d+\.\d+\.\d+", str(installed.resolve()))
+        return None if told is None else told[0]
 
     @property
     def url(self) -> str:

@@ -2,7 +2,8 @@
 
 import os
 import socket
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -28,6 +29,14 @@ class Ports:
                 each.close()
 
 
+def erlang_arguments(settings: Mapping[str, int]) -> str:
+    """What to put into RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS for settings of the server by their Erlang names.
+
+    rabbitmq.conf has no word for some of them, such as `channel_tick_interval` in 3.10.
+    """
+    return "".join(f" -rabbit {name} {value}" for name, value in settings.items())
+
+
 @dataclass(frozen=True, slots=True)
 class NodeSettings:
     """What does not change between two starts of a node. Everything lies in `folder`."""
@@ -36,6 +45,8 @@ class NodeSettings:
     user: str
     password: str
     management: bool
+    server: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Settings of the server by their Erlang names, such as `consumer_timeout` in milliseconds."""
 
     def write(self, ports: Ports) -> None:
         """Write the configuration files."""
@@ -77,5 +88,6 @@ class NodeSettings:
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
                 f"-start_epmd false -erl_epmd_port {ports.distribution}"
                 " -kernel inet_dist_use_interface {127,0,0,1} +sbwt none"
+                f"{erlang_arguments(self.server)}"
             ),
         }

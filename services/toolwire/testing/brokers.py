@@ -23,18 +23,24 @@ DESCRIPTIONS: dict[Kind, str] = {
 }
 
 
+TICK_MS = 1_000
+"""How often a channel looks at its consumer timeout, where that is not RabbitMQ's own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Broker:
     """A RabbitMQ that is up.
 
     `url` is `amqp://user:password@host:port/virtual-host`. `management` is None where virtual hosts cannot be
-    created. `version` is None where the broker does not tell it.
+    created. `version` is None where the broker does not tell it. `consumer_timeout_s` is how long a consumer
+    may hold a message; None where that is RabbitMQ's own half an hour, or not known.
     """
 
     url: str
     kind: Kind
     version: str | None
     management: Management | None
+    consumer_timeout_s: float | None = None
 
     def __str__(self) -> str:
         return f"RabbitMQ {self.version or '(version unknown)'}, {DESCRIPTIONS[self.kind]}"
@@ -57,11 +63,13 @@ class Broker:
 
 
 @contextmanager
-def running_broker(kind: Kind) -> Generator[Broker]:
+def running_broker(kind: Kind, *, consumer_timeout_s: float | None = None) -> Generator[Broker]:
     """Run a broker of that kind until the block ends; one at a URL runs already and is only looked at.
 
+    `consumer_timeout_s`: how long consumers of a broker that is started here may hold a message.
     Raises OSError when nothing answers at the URL, ContainerUnavailable and NodeError as their names say.
     """
+    server = _consumer_timeout(consumer_timeout_s)
     match kind:
         case "url":
             url = os.environ["TOOLWIRE_BROKER_URL"]
@@ -70,13 +78,14 @@ def running_broker(kind: Kind) -> Generator[Broker]:
             # Imported here: docker and requests take a third of a second, which unit tests need not wait for.
             from toolwire.testing.containers import container_broker, image_name
 
-            with container_broker(image_name()) as container:
-                yield _look(kind, container.url, Management(container.management_url))
+            with container_broker(image_name(), server) as container:
+                management = Management(container.management_url)
+                yield _look(kind, container.url, management, consumer_timeout_s)
         case "node":
-            with PrivateNode(management=True) as node:
+            with PrivateNode(management=True, server=server) as node:
                 credentials = f"{node.user}:{node.password}"
                 management = Management(f"http://{credentials}@127.0.0.1:{node.management_port}")
-                yield _look(kind, node.url, management)
+                yield _look(kind, node.url, management, consumer_timeout_s)
 
 
 def with_virtual_host(url: str, name: str) -> str:
@@ -84,10 +93,18 @@ def with_virtual_host(url: str, name: str) -> str:
     return urlunsplit(urlsplit(url)._replace(path="/" + quote(name, safe="")))
 
 
-def _look(kind: Kind, url: str, management: Management) -> Broker:
+def _consumer_timeout(seconds: float | None) -> dict[str, int]:
+    """The server's settings for it. Before 4.3 a channel looks once a minute whether one holds too long."""
+    if seconds is None:
+        return {}
+    return {"consumer_timeout": round(seconds * 1000), "channel_tick_interval": TICK_MS}
+
+
+def _look(kind: Kind, url: str, management: Management, consumer_timeout_s: float | None = None) -> Broker:
     return Broker(
         url=url,
         kind=kind,
         version=broker_version(url),
         management=management if management.may_administer() else None,
+        consumer_timeout_s=consumer_timeout_s,
     )

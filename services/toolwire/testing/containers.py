@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Self
@@ -21,6 +21,7 @@ from testcontainers.core.docker_client import DockerClient
 
 from toolwire.broker.greeting import broker_version
 from toolwire.broker.management import Management
+from toolwire.broker.node_settings import erlang_arguments
 
 AMQP, MANAGEMENT = 5672, 15672  # the ports inside the container
 DEFAULT_IMAGE = "rabbitmq:4-management"
@@ -64,16 +65,19 @@ def prepare_image(image: str) -> None:
 
 
 @contextmanager
-def container_broker(image: str) -> Generator[ContainerBroker]:
+def container_broker(image: str, server: Mapping[str, int] | None = None) -> Generator[ContainerBroker]:
     """Run RabbitMQ in a container until the block ends.
 
-    Raises ContainerUnavailable when it is not ready within READY_WITHIN seconds.
+    `server`: settings of the server by their Erlang names, such as `consumer_timeout` in milliseconds. Raises
+    ContainerUnavailable when it is not ready within READY_WITHIN seconds.
     """
     prepare_image(image)
     if not _reaper_can_run():
         # The reaper is a second image, which removes what a killed run leaves. Tests pass without it.
         testcontainers_config.ryuk_disabled = True
     container = DockerContainer(image).with_exposed_ports(AMQP, MANAGEMENT)
+    if server:
+        container.with_env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", erlang_arguments(server).strip())
     if _is_local(container):
         for port in (AMQP, MANAGEMENT):  # under free numbers of the loopback interface alone
             container.ports[str(port)] = ("127.0.0.1", 0)  # type: ignore[assignment]  # as create() takes it

@@ -40,6 +40,24 @@ def find_broker(order: Sequence[Kind]) -> Kind:
     raise NoBroker("no RabbitMQ to be had: " + "; ".join(missing))
 
 
+def find_version(series: str) -> tuple[Kind, str]:
+    """Return the kind of broker that is RabbitMQ `series`, such as 4.0, and the image for one in a container.
+
+    An installed one is taken where it is of that series. Raises NoBroker, saying what to do.
+    """
+    image = f"rabbitmq:{series}-management"
+    installed = PrivateNode.installed_version()
+    if installed is not None and installed.startswith(f"{series}."):
+        return "node", image
+    reason = _why_no_container(image)
+    if reason is None:
+        return "container", image
+    raise NoBroker(
+        f"no RabbitMQ {series} to be had: installed is {installed or 'none'}, and {reason}\n"
+        f"Install rabbitmq-server {series}, or start a Docker engine and type:\n    docker pull {image}"
+    )
+
+
 def _asked_for() -> list[Kind]:
     name = os.environ.get("TOOLWIRE_TEST_BROKER")
     if not name:
@@ -72,13 +90,13 @@ def _why_no_answer() -> str | None:
     return None
 
 
-def _why_no_container() -> str | None:
+def _why_no_container(image: str | None = None) -> str | None:
     try:
         from toolwire.testing.containers import ContainerUnavailable, image_name, prepare_image
     except ImportError as error:
         return f"containers need {error.name}: pip install 'toolwire[testing]'"
     try:
-        prepare_image(image_name())
+        prepare_image(image or image_name())
     except ContainerUnavailable as error:
         return str(error)
     return None
