@@ -29,6 +29,7 @@ TARGETS = {
     "test-versions": "run every test on each RabbitMQ and Python; `test-versions 4.0` on that one alone",
     "containers": "test the image and docker-compose.yml, with a cluster; minutes, and a Docker engine",
     "fuzz": "look for a message that breaks the reader of messages, for a minute",
+    "every-byte": "change every byte of every accepted test vector in all ways; minutes",
     "spec": "write the generated parts of contracts/spec anew",
     "lint": "check style, types and layers",
     "types": "check types alone",
@@ -36,7 +37,12 @@ TARGETS = {
 }
 AT_ONCE = ("--numprocesses", "2", "--dist", "loadscope")  # they mostly wait; each has its own broker
 WITHOUT_BROKER = ("tests/unit", "tests/conformance", "-m", "not broker")
-MODULES = {"fuzz": "tests.fuzz", "spec": "spec.write", "test-versions": "tests.versions"}
+MODULES = {
+    "fuzz": "tests.fuzz",
+    "every-byte": "tests.fuzz.every_byte",
+    "spec": "spec.write",
+    "test-versions": "tests.versions",
+}
 TYPES = (("mypy",), ("pyright",))
 SPEC = ("python", "-m", "spec.validate")  # asyncapi.yaml, by AsyncAPI's own schema
 LINT = (("ruff", "check"), ("ruff", "format", "--check"), *TYPES, ("lint-imports",), SPEC)
