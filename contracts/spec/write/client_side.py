@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from spec.write.common_shape import Subject, spent_keys
+from spec.write.common_fields import Raw, envelopes
+from spec.write.common_json import bad_json, good_json
+from spec.write.common_shape import Subject, keys, shape, signatures, spent_keys
 from spec.write.keys import NOW_MS
 from spec.write.lines import Vector, compact, digest, refused, replaced, sealed
 from spec.write.request_vectors import REQUEST
@@ -59,7 +61,18 @@ SNAPSHOT: dict[str, Any] = {
 """A job that runs."""
 
 
-def keys_of_servers(subject: Subject) -> Iterator[Vector]:
+def in_both_files(subject: Subject, some_json: tuple[str, ...], fields: Raw) -> Iterator[Vector]:
+    """What a client has to tell apart in any line; `some_json` names the good texts that are tried."""
+    yield from good_json(subject, some_json)
+    yield from shape(subject)
+    yield from keys(subject)
+    yield from _keys_of_servers(subject)
+    yield from signatures(subject)
+    yield from bad_json(subject)
+    yield from envelopes(subject, fields)
+
+
+def _keys_of_servers(subject: Subject) -> Iterator[Vector]:
     """Lines under keys that a client does not know, or that are not good now."""
     for name, kid, reason in (
         ("a client's key", "client-1.ed", "unknown_key"),

@@ -10,11 +10,10 @@ from spec.write.client_side import (
     ERROR,
     SNAPSHOT,
     UNASKED,
-    keys_of_servers,
+    in_both_files,
 )
-from spec.write.common_fields import DIGEST, ID, INHERITED, TIME, envelopes
-from spec.write.common_json import bad_json, good_json
-from spec.write.common_shape import Subject, keys, shape, signatures
+from spec.write.common_fields import DIGEST, ID, INHERITED, TIME
+from spec.write.common_shape import Subject
 from spec.write.keys import NOW_MS
 from spec.write.lines import HOLE, Vector, accepted, compact, refused, replaced, sealed, with_raw, without
 
@@ -71,13 +70,7 @@ def event_file() -> dict[str, Any]:
 
 def _vectors() -> Iterator[Vector]:
     yield from _good()
-    yield from good_json(SUBJECT, _SOME_JSON)
-    yield from shape(SUBJECT)
-    yield from keys(SUBJECT)
-    yield from keys_of_servers(SUBJECT)
-    yield from signatures(SUBJECT)
-    yield from bad_json(SUBJECT)
-    yield from envelopes(SUBJECT, _FIELDS)
+    yield from in_both_files(SUBJECT, _SOME_JSON, _FIELDS)
     yield from _bad_snapshots()
     yield from _unlike_their_snapshots()
     yield from _not_for_this_client()

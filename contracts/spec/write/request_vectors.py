@@ -50,6 +50,10 @@ nobody need repeat. `refused` with the code null: there is no answer, and `reaso
 the line is put aside. Numbers are compared by value; those in `envelope` may be too large for a program \
 that reads JSON numbers as doubles."""
 
+_KIDS = (
+    *("client-1.ed", "client-1.mac", "client-1.twin", "client-1.old", "client-1.gone"),
+    *("client-1.soon", "client-1.late", "client-1.now", "client-2.ed", "client-2.mac", "client-3.ed"),
+)
 _LONGEST_TOOL = "a" * 128
 _PARENT = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
 _TRACE = {"traceparent": _PARENT, "tracestate": "k=v"}
@@ -63,20 +67,7 @@ def request_file() -> dict[str, Any]:
         "server_id": "server-1",
         "skew_ms": SKEW_MS,
         "max_ttl_ms": {"client-1": MAX_TTL_MS, "client-2": _SHORT_TTL_MS},
-        "keyring": {
-            kid: kid.split(".")[0]
-            for kid in (
-                *("client-1.ed", "client-1.mac", "client-1.twin", "client-1.old", "client-1.gone"),
-                *(
-                    "client-1.soon",
-                    "client-1.late",
-                    "client-1.now",
-                    "client-2.ed",
-                    "client-2.mac",
-                    "client-3.ed",
-                ),
-            )
-        },
+        "keyring": {kid: kid.split(".")[0] for kid in _KIDS},
         "vectors": [
             {"name": vector["name"], "routing_key": "server-1.add", **vector} for vector in _vectors()
         ],

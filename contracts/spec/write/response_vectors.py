@@ -11,11 +11,10 @@ from spec.write.client_side import (
     ERROR,
     SNAPSHOT,
     UNASKED,
-    keys_of_servers,
+    in_both_files,
 )
-from spec.write.common_fields import DIGEST, ID, TIME, envelopes
-from spec.write.common_json import bad_json, good_json
-from spec.write.common_shape import Subject, keys, shape, signatures
+from spec.write.common_fields import DIGEST, ID, TIME
+from spec.write.common_shape import Subject
 from spec.write.error_vectors import BAD_ERRORS, FINAL_CODES, GOOD_ERRORS, RETRYABLE_CODES, UNHEARD_CODE
 from spec.write.keys import NOW_MS
 from spec.write.lines import HOLE, Vector, accepted, compact, digest, refused, replaced, sealed, text, without
@@ -70,13 +69,7 @@ def response_file() -> dict[str, Any]:
 def _vectors() -> Iterator[Vector]:
     yield from _good()
     yield from _errors()
-    yield from good_json(SUBJECT, _SOME_JSON)
-    yield from shape(SUBJECT)
-    yield from keys(SUBJECT)
-    yield from keys_of_servers(SUBJECT)
-    yield from signatures(SUBJECT)
-    yield from bad_json(SUBJECT)
-    yield from envelopes(SUBJECT, _FIELDS)
+    yield from in_both_files(SUBJECT, _SOME_JSON, _FIELDS)
     yield from _not_an_answer()
 
 

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -10,8 +10,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from spec.write.files import FOLDER
 from toolwire.contracts.encoding import from_base64url
+from toolwire.contracts.envelopes import EnvelopeType
+from toolwire.contracts.errors import Unverified
 from toolwire.contracts.keys import Ed25519Signer, HmacKey, Key, Keyring, Signer, Verifier, ed25519_verifier
 from toolwire.contracts.names import MAX_SAFE_INTEGER
+from toolwire.contracts.sealing import verify
 
 Vector = dict[str, Any]
 
@@ -78,3 +81,31 @@ def signer_of(kid: str) -> Signer:
 def bytes_of(text: str) -> bytes:
     """The bytes of a base64url text."""
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+_EXPECTED: dict[str, tuple[EnvelopeType, ...]] = {
+    "request": ("request",),
+    "response": ("response",),
+    "event": ("event",),
+    "watch": ("event",),
+    "control": ("control",),
+}
+_KEYRINGS = {name: keyring_of(file) for name, file in SEALED.items()}
+
+
+def is_verified(name: str, line: bytes) -> bool:
+    """Whether the reader of that file takes the line for one that somebody whom it knows has signed."""
+    try:
+        verify(line, _KEYRINGS[name], _EXPECTED[name], SEALED[name]["now_ms"])
+    except Unverified:
+        return False
+    return True
+
+
+def every_value(line: bytes, start: int) -> Iterator[bytes]:
+    """The line with one byte changed, in all ways, from some place on."""
+    for place in range(start, len(line)):
+        before, after = line[:place], line[place + 1 :]
+        for value in range(256):
+            if value != line[place]:
+                yield before + bytes((value,)) + after
