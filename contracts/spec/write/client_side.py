@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
-from spec.write.common_fields import Raw, envelopes
-from spec.write.common_json import bad_json, good_json
-from spec.write.common_shape import Subject, keys, shape, signatures, spent_keys
+from spec.write.field_vectors import Raw, envelopes
+from spec.write.json_vectors import bad_json, good_json
 from spec.write.keys import NOW_MS
 from spec.write.lines import Vector, compact, digest, refused, replaced, sealed
 from spec.write.request_vectors import REQUEST
+from spec.write.shape_vectors import Subject, keys, shape, signatures, spent_keys
 
 ASKED = digest(sealed(compact(REQUEST), "client-1.mac", "request"))
 """The digest of the smallest request of request.json."""

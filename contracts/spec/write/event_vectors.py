@@ -12,10 +12,10 @@ from spec.write.client_side import (
     UNASKED,
     in_both_files,
 )
-from spec.write.common_fields import DIGEST, ID, INHERITED, TIME
-from spec.write.common_shape import Subject
+from spec.write.field_vectors import DIGEST, ID, INHERITED, TIME
 from spec.write.keys import NOW_MS
 from spec.write.lines import HOLE, Vector, accepted, compact, refused, replaced, sealed, with_raw, without
+from spec.write.shape_vectors import Subject
 
 EVENT: dict[str, Any] = {
     "v": "toolwire/1",

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-from spec.write.common_fields import DIGEST, ID, TIME, envelopes
-from spec.write.common_json import bad_json, good_json
-from spec.write.common_shape import Subject, keys, shape, signatures, spent_keys
+from spec.write.field_vectors import DIGEST, ID, TIME, envelopes
+from spec.write.json_vectors import bad_json, good_json
 from spec.write.keys import NOW_MS
 from spec.write.lines import HOLE, Vector, accepted, compact, refused, replaced, sealed, text
+from spec.write.shape_vectors import Subject, keys, shape, signatures, spent_keys
 
 SKEW_MS = 30_000
 MAX_TTL_MS = 3_600_000

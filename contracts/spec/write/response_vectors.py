@@ -13,12 +13,12 @@ from spec.write.client_side import (
     UNASKED,
     in_both_files,
 )
-from spec.write.common_fields import DIGEST, ID, TIME
-from spec.write.common_shape import Subject
 from spec.write.error_vectors import BAD_ERRORS, FINAL_CODES, GOOD_ERRORS, RETRYABLE_CODES, UNHEARD_CODE
+from spec.write.field_vectors import DIGEST, ID, TIME
 from spec.write.keys import NOW_MS
 from spec.write.lines import HOLE, Vector, accepted, compact, digest, refused, replaced, sealed, text, without
 from spec.write.request_vectors import REQUEST
+from spec.write.shape_vectors import Subject
 
 RESPONSE: dict[str, Any] = {
     "v": "toolwire/1",

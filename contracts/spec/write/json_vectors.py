@@ -7,8 +7,8 @@ in the hole of an envelope, two containers deep.
 from collections.abc import Iterator, Mapping
 from typing import cast
 
-from spec.write.common_shape import Subject
 from spec.write.lines import HOLE, Vector, accepted, refused, sealed, with_raw
+from spec.write.shape_vectors import Subject
 
 _ONE_DOUBLE_BELOW_INFINITY = 2**1024 - 2**970
 """The smallest integer that rounds to infinity in a double; one less rounds to the largest double."""

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from spec.write.common_shape import Subject
 from spec.write.lines import Vector, compact, refused, replaced, sealed, with_raw, without
+from spec.write.shape_vectors import Subject
 
 Raw = Mapping[str, Mapping[str, str]]
 """For a field: JSON texts that are not acceptable, by the name of the case."""
