@@ -39,6 +39,11 @@ class Pending:
         """Why messages during the wait could not be verified; one of them may have been the answer."""
         return tuple(sorted(self._unverified - self._unverified_before))
 
+    def unread(self) -> list[Response]:
+        """The answers that came after the one that ended the wait, before it was over."""
+        waiting = [self.inbox.get_nowait() for _ in range(self.inbox.qsize())]
+        return [news for news in waiting if isinstance(news, Response)]
+
     def doubt(self, response: Response) -> str | None:
         """Why a true answer is not heard, in one word, or None.
 
@@ -85,6 +90,8 @@ class Ledger:
             self._pending.discard(pending)
             for digest in pending.digests:
                 self._by_digest.pop(digest, None)
+            for _ in pending.unread():
+                self._drop("not_awaited")
 
     def sent(self, pending: Pending, digest: str) -> None:
         """Note one more attempt, before it is sent."""

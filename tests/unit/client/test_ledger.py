@@ -109,6 +109,16 @@ def test_an_answer_after_the_wait_is_dropped(ledger: Ledger) -> None:
     assert ledger.dropped == {"not_awaited": 1}
 
 
+def test_a_second_answer_in_the_same_turn_is_counted_as_well(ledger: Ledger) -> None:
+    """Both come before the first one's reader has a turn of the loop."""
+    with ledger.expecting("server-1", "request-1", submission=False) as pending:
+        ledger.sent(pending, DIGEST)
+        ledger.take(response())
+        ledger.take(response())
+        pending.inbox.get_nowait()
+    assert ledger.dropped == {"not_awaited": 1}
+
+
 def test_what_is_read_of_the_counts_does_not_change_under_its_reader(ledger: Ledger) -> None:
     """A `SyncClient` hands it out to another thread."""
     before = ledger.dropped
