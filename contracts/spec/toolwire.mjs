@@ -320,6 +320,9 @@ const id = matching(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/);
 const toolName = matching(/^[A-Za-z0-9_.-]{1,128}$/);
 const nonce = matching(/^[A-Za-z0-9_-]{22}$/);
 const digest = matching(/^[A-Za-z0-9_-]{43}$/);
+const questionKey = matching(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/);
+const priority = (value) => typeof value === 'bigint' && value >= -9n && value <= 9n;
+const pieces = (value) => Array.isArray(value) && value.length > 0;
 const traceparent = matching(/^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/);
 
 const FINAL = ['done', 'error', 'cancelled'];
@@ -327,12 +330,13 @@ const JOB_STATUSES = ['accepted', 'running', 'input_required', ...FINAL];
 /** Section 11.2: the status that each event leads to. */
 const EVENTS = {
   accepted: 'accepted', started: 'running', progress: 'running', output: 'running', retrying: 'accepted',
+  input_required: 'input_required', answered: 'accepted',
   done: 'done', error: 'error', cancelled: 'cancelled',
 };
 const CODES = `invalid_envelope unsupported_version forbidden wrong_server wrong_destination
   request_id_conflict clock_skew expired ttl_too_long rate_limited overloaded unavailable tool_not_available
   tool_changed invalid_args tool_error internal result_invalid result_too_large deadline_exceeded cancelled
-  interrupted job_not_found`;
+  interrupted job_not_found invalid_schedule time_limit_exceeded not_asked`;
 
 const trace = object({ traceparent, tracestate: may(orNull(text(512))) });
 const fieldError = object({ path: text(200), type: text(64), message: text(500) });
@@ -342,24 +346,28 @@ export const error = object({
   retry_after_ms: may(orNull(count)), fields: may(orNull(listOf(fieldError, 10))),
   reason: may(orNull(text(128))), data: may(orNull(isObject)),
 });
+const question = object({ key: questionKey, prompt: text(2000), answer_schema: isObject });
 const snapshot = object(
   {
     job_id: id, server_id: id, tool: toolName, status: oneOf(...JOB_STATUSES), attempt: count, seq: count,
     progress: orNull(progress), result: any, error: orNull(error), created_ms: millis,
-    started_ms: orNull(millis), updated_ms: millis, deadline_ms: millis, poll_after_ms: orNull(count),
-    final: boolean,
+    started_ms: orNull(millis), updated_ms: millis, due_ms: orNull(millis), question: orNull(question),
+    deadline_ms: millis, poll_after_ms: orNull(count), final: boolean,
   },
   (job) => job.final === FINAL.includes(job.status),
   (job) => job.final === (job.poll_after_ms === null),
   (job) => ['error', 'cancelled'].includes(job.status) === (job.error !== null),
   (job) => job.status === 'done' || job.result === null,
+  (job) => (job.status === 'accepted') === (job.due_ms !== null),
+  (job) => (job.status === 'input_required') === (job.question !== null),
 );
 
 const sealed = (type) => ({ v: oneOf(VERSION), type: oneOf(type), ts_ms: millis, server_id: id });
 export const ENVELOPES = {
   request: object({
     ...sealed('request'), request_id: id, nonce, deadline_ms: millis, client_id: id, tool: toolName,
-    args: isObject, reply_to: id, tool_rev: may(orNull(digest)), trace: may(orNull(trace)),
+    args: isObject, reply_to: id, tool_rev: may(orNull(digest)), run_at_ms: may(orNull(millis)), priority: may(orNull(priority)),
+    trace: may(orNull(trace)),
   }),
   response: object(
     {
@@ -372,11 +380,11 @@ export const ENVELOPES = {
   event: object(
     {
       ...sealed('event'), request_id: id, request_digest: digest, client_id: id,
-      event: oneOf(...Object.keys(EVENTS)), data: snapshot, output: may(any),
+      event: oneOf(...Object.keys(EVENTS)), data: snapshot, output: may(orNull(pieces)),
     },
     ({ event, data }) => data.status === EVENTS[event],
     ({ event, data }) => event !== 'progress' || data.progress !== null,
-    ({ event, output }) => event === 'output' || (output ?? null) === null,
+    ({ event, output }) => (event === 'output') === ((output ?? null) !== null),
   ),
   control: object({ ...sealed('control'), action: oneOf('cancel'), data: isObject }),
 };

@@ -54,6 +54,8 @@ SNAPSHOT: dict[str, Any] = {
     "created_ms": NOW_MS,
     "started_ms": NOW_MS,
     "updated_ms": NOW_MS,
+    "due_ms": None,
+    "question": None,
     "deadline_ms": NOW_MS + 60_000,
     "poll_after_ms": 1000,
     "final": False,

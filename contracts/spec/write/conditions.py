@@ -59,9 +59,17 @@ _SAYS_WHY = _if(_status((Status.ERROR, Status.CANCELLED)), _object("error"), _nu
 
 _RESULT_OF_WHAT_IS_DONE = _if({"not": _is(status=Status.DONE.value)}, _null("result"))
 
+_WAITS_TO_BE_TAKEN = _if(
+    _is(status=Status.ACCEPTED.value), {"properties": {"due_ms": {"type": "integer"}}}, _null("due_ms")
+)
+
+_ASKS = _if(_is(status=Status.INPUT_REQUIRED.value), _object("question"), _null("question"))
+
+_PIECES = {"properties": {"output": {"type": "array"}}, "required": ["output"]}
+
 CONDITIONS: Mapping[type[BaseModel], Schema] = {
     Response: _ONE_OUTCOME,
-    JobSnapshot: _both(_FINAL_SAYS_SO, _SAYS_WHY, _RESULT_OF_WHAT_IS_DONE),
+    JobSnapshot: _both(_FINAL_SAYS_SO, _SAYS_WHY, _RESULT_OF_WHAT_IS_DONE, _WAITS_TO_BE_TAKEN, _ASKS),
     Event: {
         "allOf": [
             *(
@@ -69,7 +77,7 @@ CONDITIONS: Mapping[type[BaseModel], Schema] = {
                 for name, status in STATUS_TOLD.items()
             ),
             _if(_is(event=EventName.PROGRESS.value), {"properties": {"data": _object("progress")}}),
-            _if({"not": _is(event=EventName.OUTPUT.value)}, _null("output")),
+            _if(_is(event=EventName.OUTPUT.value), _PIECES, _null("output")),
         ]
     },
 }

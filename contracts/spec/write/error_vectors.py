@@ -9,7 +9,7 @@ FINAL_CODES = (
     *("invalid_envelope", "unsupported_version", "forbidden", "wrong_server", "request_id_conflict"),
     *("clock_skew", "expired", "ttl_too_long", "tool_not_available", "tool_changed", "invalid_args"),
     *("tool_error", "internal", "result_invalid", "result_too_large", "deadline_exceeded", "cancelled"),
-    *("interrupted", "job_not_found"),
+    *("interrupted", "job_not_found", "invalid_schedule", "time_limit_exceeded", "not_asked"),
 )
 RETRYABLE_CODES = ("rate_limited", "overloaded", "unavailable")
 UNHEARD_CODE = "wrong_destination"

@@ -97,7 +97,10 @@ def _drop(
 
 
 _HALF = {"fraction": 0.5, "message": "half"}
-_WAITING = {"status": "accepted", "attempt": 0, "started_ms": None}
+_DUE = {"status": "accepted", "due_ms": NOW_MS + 1000}
+_WAITING = {**_DUE, "attempt": 0, "started_ms": None}
+_QUESTION = {"key": "Approval", "prompt": "Go on?", "answer_schema": {"type": "object"}}
+_ASKING = {"status": "input_required", "question": _QUESTION}
 _DONE = {"status": "done", "result": {"pages": 3}, **_OVER}
 _FAILED = {"status": "error", "error": ERROR, **_OVER}
 _CANCELLED = {"status": "cancelled", "error": {**ERROR, "code": "cancelled"}, **_OVER}
@@ -113,10 +116,20 @@ def _good() -> Iterator[Vector]:
     yield _take("progress: without a message", _event("progress", {"progress": {"fraction": 0.5}}))
     long = {"fraction": 0.5, "message": "\U0001f600" * 500}
     yield _take("progress: 500 characters beyond the BMP", _event("progress", {"progress": long}))
-    yield _take("output", _event("output", {}, output={"page": 1}))
-    yield _take("output: null", _event("output", {}, output=None))
+    yield _take("output", _event("output", {}, output=[{"page": 1}]))
+    yield _take("output: many pieces, some null", _event("output", {}, output=[None, "a", [1], None]))
+    yield _take("input_required", _event("input_required", _ASKING))
+    smallest = {"key": "1", "prompt": "", "answer_schema": {}}
+    yield _take(
+        "input_required: the smallest question", _event("input_required", {**_ASKING, "question": smallest})
+    )
+    longest = {"key": "a" + "._-" * 21, "prompt": "\U0001f600" * 2000, "answer_schema": {"type": "null"}}
+    yield _take(
+        "input_required: the longest words", _event("input_required", {**_ASKING, "question": longest})
+    )
+    yield _take("answered", _event("answered", _DUE))
     yield _take("started: the output is null", _event("started", {}, output=None))
-    yield _take("retrying", _event("retrying", {"status": "accepted"}))
+    yield _take("retrying", _event("retrying", _DUE))
     yield _take("done", _event("done", _DONE))
     yield _take("done: with no result", _event("done", {**_DONE, "result": None}))
     yield _take("error", _event("error", _FAILED))
@@ -171,6 +184,17 @@ _SNAPSHOT_FIELDS = {
     "updated_ms": TIME,
     "deadline_ms": TIME,
     "started_ms": {name: raw for name, raw in TIME.items() if name != "null"},
+    "due_ms": {name: raw for name, raw in TIME.items() if name != "null"},
+    "question": {
+        "that is empty": "{}",
+        "as text": '"Go on?"',
+        "without a schema": '{"key":"a","prompt":""}',
+        "with a schema that is true": '{"answer_schema":true,"key":"a","prompt":""}',
+        "with a key with a space": '{"answer_schema":{},"key":"a b","prompt":""}',
+        "with a key of 65 characters": '{"answer_schema":{},"key":"' + "a" * 65 + '","prompt":""}',
+        "with a prompt of 2001 characters": '{"answer_schema":{},"key":"a","prompt":"' + "a" * 2001 + '"}',
+        "with a field that nobody knows": '{"answer_schema":{},"key":"a","prompt":"","x":1}',
+    },
     "poll_after_ms": {"negative": "-1", "with a fraction": "0.5"},
     "final": {"0": "0", "as text": '"false"', "null": "null"},
     "progress": {
@@ -212,18 +236,31 @@ def _unlike_their_snapshots() -> Iterator[Vector]:
         ("started, and the job waits", _event("started", _WAITING)),
         ("started, and the job is done", _event("started", _DONE)),
         ("progress, and the job is done", _event("progress", {**_DONE, "progress": _HALF})),
-        ("output, and the job is done", _event("output", _DONE, output=1)),
+        ("output, and the job is done", _event("output", _DONE, output=[1])),
+        ("output without pieces", _event("output", {})),
+        ("output that is null", _event("output", {}, output=None)),
+        ("output that is empty", _event("output", {}, output=[])),
+        ("output that is no array", _event("output", {}, output={"page": 1})),
+        ("input_required, and the job runs", _event("input_required", {})),
+        ("input_required, and it waits to be taken", _event("input_required", _DUE)),
+        ("answered, and the job still asks", _event("answered", _ASKING)),
+        ("a question is missing", _event("input_required", {"status": "input_required"})),
+        ("a running job with a question", _event("started", {"question": _QUESTION})),
+        ("a waiting job that is not due at any time", _event("accepted", {**_WAITING, "due_ms": None})),
+        ("a running job that is due", _event("started", {"due_ms": NOW_MS})),
+        ("a parked job that is due", _event("input_required", {**_ASKING, "due_ms": NOW_MS})),
+        ("a parked job with a result", _event("input_required", {**_ASKING, "result": 1})),
         ("done with an error", _event("done", {**_DONE, "error": ERROR})),
         ("error with a result", _event("error", {**_FAILED, "result": {"pages": 3}})),
         ("running with a result", _event("started", {"result": {"pages": 3}})),
         ("running with an error", _event("started", {"error": ERROR})),
-        ("retrying with an error", _event("retrying", {"status": "accepted", "error": ERROR})),
+        ("retrying with an error", _event("retrying", {**_DUE, "error": ERROR})),
         ("cancelled, and nothing says why", _event("cancelled", {**_CANCELLED, "error": None})),
         ("over and to be polled", _event("done", {**_DONE, "poll_after_ms": 5000})),
         ("running and not to be polled", _event("started", {"poll_after_ms": None})),
         ("progress without progress", _event("progress", {})),
-        ("output with another event", _event("started", {}, output=1)),
-        ("output with the end", _event("done", _DONE, output={"page": 1})),
+        ("output with another event", _event("started", {}, output=[1])),
+        ("output with the end", _event("done", _DONE, output=[{"page": 1}])),
         ("done, not final and to be polled", _event("done", {**_DONE, "final": False, "poll_after_ms": 1})),
         ("running, final and not to be polled", _event("started", _OVER)),
         (

@@ -64,6 +64,8 @@ def _event(name: EventName, at_ms: int, **snapshot: Any) -> Event:
         started_ms=NOW_MS + 30,
         updated_ms=at_ms,
         deadline_ms=_ENDS_MS,
+        due_ms=None,
+        question=None,
         error=None,
         **snapshot,
     )

@@ -113,8 +113,10 @@ def _good() -> Iterator[Vector]:
     yield _take("another client's", kid="client-2.mac", client_id="client-2")
     yield _take("a key that is good at this very millisecond", kid="client-1.now")
     yield _take("another key with the same secret", kid="client-1.twin")
-    yield _take("every optional field", tool_rev="A" * 43, trace=_TRACE)
-    yield _take("optional fields that are null", tool_rev=None, trace=None)
+    yield _take("every optional field", tool_rev="A" * 43, run_at_ms=NOW_MS + 5, priority=1, trace=_TRACE)
+    yield _take("optional fields that are null", tool_rev=None, run_at_ms=None, priority=None, trace=None)
+    yield _take("the lowest priority", priority=-9)
+    yield _take("the highest priority", priority=9)
     later = {"traceparent": "cc" + _PARENT[2:-2] + "ff"}
     yield _take("a trace of a later version", trace=later)
     yield _take("a trace without a tracestate", trace={"traceparent": _PARENT})
@@ -165,6 +167,8 @@ _FIELDS = {
     },
     "args": {"an array": "[]", "null": "null", "text": '"{}"'},
     "tool_rev": {name: raw for name, raw in DIGEST.items() if name != "null"},
+    "run_at_ms": {name: raw for name, raw in TIME.items() if name != "null"},
+    "priority": {"10": "10", "-10": "-10", "with a fraction of 0": "1.0", "true": "true", "as text": '"1"'},
     "trace": {
         "empty": "{}",
         "with a traceparent in capitals": text({"traceparent": _PARENT.upper()}),

@@ -101,9 +101,12 @@ def _good() -> Iterator[Vector]:
     yield _take("signed long ago", ts_ms=0)
     yield _take("a submission is accepted", status="accepted", result={"job_id": "j1"})
     for status, more in (
-        ("accepted", {"attempt": 0, "seq": 1, "started_ms": None}),
+        ("accepted", {"attempt": 0, "seq": 1, "started_ms": None, "due_ms": NOW_MS}),
         ("running", {"progress": {"fraction": 0.5, "message": "half"}}),
-        ("input_required", {}),
+        (
+            "input_required",
+            {"question": {"key": "a", "prompt": "Go on?", "answer_schema": {"type": "object"}}},
+        ),
         ("done", {"final": True, "result": [1], "poll_after_ms": None}),
         ("error", {"final": True, "error": ERROR, "poll_after_ms": None}),
         ("cancelled", {"final": True, "error": {**ERROR, "code": "cancelled"}, "poll_after_ms": None}),

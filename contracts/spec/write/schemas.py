@@ -44,6 +44,8 @@ BUILT_IN_TOOLS: Mapping[str, BuiltInTool] = {
     builtin.CANCEL_JOB: BuiltInTool(builtin.CancelJob, JobSnapshot),
     builtin.LIST_JOBS: BuiltInTool(builtin.ListJobs, builtin.JobList),
     builtin.JOB_HISTORY: BuiltInTool(builtin.ReadHistory, JobHistory),
+    builtin.JOB_OUTPUT: BuiltInTool(builtin.ReadOutput, builtin.JobOutput),
+    builtin.ANSWER_JOB: BuiltInTool(builtin.AnswerJob, JobSnapshot),
 }
 
 SIGNATURE_PATTERN = rf"{KID_PATTERN[:-1]}:([A-Za-z0-9_-]{{42}}[AEIMQUYcgkosw048]|[A-Za-z0-9_-]{{85}}[AQgw])$"

@@ -8,16 +8,18 @@
 | `cancel_job` | `CancelJob` | `JobSnapshot`, as it stands after the cancel or its intent |
 | `list_jobs` | `ListJobs` | `JobList` |
 | `job_history` | `ReadHistory` | `JobHistory` (in `history`) |
+| `job_output` | `ReadOutput` | `JobOutput` |
+| `answer_job` | `AnswerJob` | `JobSnapshot`, as it stands after the answer |
 """
 
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from toolwire.contracts.descriptors import ToolDescriptor
 from toolwire.contracts.jobs import Status
-from toolwire.contracts.names import Id
-from toolwire.contracts.snapshots import JobSnapshot
+from toolwire.contracts.names import Count, Id
+from toolwire.contracts.snapshots import KEY_PATTERN, JobSnapshot
 
 SERVER_IDENTITY: Final = "server_identity"
 LIST_TOOLS: Final = "list_tools"
@@ -25,8 +27,21 @@ POLL_JOB: Final = "poll_job"
 CANCEL_JOB: Final = "cancel_job"
 LIST_JOBS: Final = "list_jobs"
 JOB_HISTORY: Final = "job_history"
+JOB_OUTPUT: Final = "job_output"
+ANSWER_JOB: Final = "answer_job"
 
-BUILT_IN = frozenset({SERVER_IDENTITY, LIST_TOOLS, POLL_JOB, CANCEL_JOB, LIST_JOBS, JOB_HISTORY})
+BUILT_IN = frozenset(
+    {
+        SERVER_IDENTITY,
+        LIST_TOOLS,
+        POLL_JOB,
+        CANCEL_JOB,
+        LIST_JOBS,
+        JOB_HISTORY,
+        JOB_OUTPUT,
+        ANSWER_JOB,
+    }
+)
 """The names that no service may give to a tool of its own."""
 
 MAX_LISTED = 100
@@ -76,6 +91,24 @@ class ReadHistory(_BuiltIn):
     job_id: Id
 
 
+class ReadOutput(_BuiltIn):
+    """What did this job put out so far, or since an event?"""
+
+    job_id: Id
+    after: Count = 0
+    """Only what was told by events with a greater `seq`."""
+
+
+class AnswerJob(_BuiltIn):
+    """The answer to the question that a job asks; the first one counts."""
+
+    job_id: Id
+    key: Annotated[str, Field(pattern=KEY_PATTERN)]
+    """The question's."""
+    answer: JsonValue
+    """As the question's `answer_schema` wants it."""
+
+
 class Capabilities(BaseModel):
     """What a server can do besides answering calls."""
 
@@ -120,3 +153,25 @@ class JobList(_BuiltIn):
     """Jobs of the asking client."""
 
     jobs: tuple[JobSnapshot, ...] = Field(strict=False)
+
+
+class OutputPieces(_BuiltIn):
+    """The pieces of one output event."""
+
+    seq: Count
+    """The event's."""
+    attempt: Count
+    """The attempt that put them out: a later one may begin anew."""
+    output: Annotated[tuple[JsonValue, ...], Field(strict=False, min_length=1)]
+
+
+class JobOutput(_BuiltIn):
+    """What a job put out so far, oldest first, or as much of it as fits one message."""
+
+    job_id: Id
+    server_id: Id
+    pieces: Annotated[tuple[OutputPieces, ...], Field(strict=False)]
+    more: bool
+    """Whether there is more to read after the last of them."""
+    seq: Count
+    """How many events the job had recorded when this was read."""

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from toolwire.contracts.encoding import canonical
 from toolwire.contracts.errors import WireError
 from toolwire.contracts.jobs import STATUS_TOLD, EventName, Status
-from toolwire.contracts.names import Digest, Id, Millis, Nonce, ToolName
+from toolwire.contracts.names import Digest, Id, Millis, Nonce, Priority, ToolName
 from toolwire.contracts.snapshots import JobSnapshot
 
 VERSION: Literal["toolwire/1"] = "toolwire/1"
@@ -61,7 +61,7 @@ class Request(Envelope):
     """A client asks a server to run a tool."""
 
     TYPE = "request"
-    OPTIONAL = frozenset({"tool_rev", "trace"})
+    OPTIONAL = frozenset({"tool_rev", "run_at_ms", "priority", "trace"})
 
     type: Literal["request"] = "request"
     """What it was signed as."""
@@ -81,6 +81,10 @@ class Request(Envelope):
     """The client's instance; the answer goes to the queue derived from it and the authenticated client."""
     tool_rev: Digest | None = None
     """Run only this revision of the tool, the `tool_rev` of its descriptor."""
+    run_at_ms: Millis | None = None
+    """A job is not to start before this time, which lies between `ts_ms` and the deadline."""
+    priority: Priority | None = None
+    """Which of the jobs that wait goes first: the one with the highest number; 0 where there is none."""
     trace: Trace | None = None
     """Where the call stands in the caller's trace."""
 
@@ -135,8 +139,8 @@ class Event(Envelope):
     """What happened."""
     data: JobSnapshot
     """The job, just after that."""
-    output: JsonValue = None
-    """The piece of output, with event `output` only."""
+    output: Annotated[tuple[JsonValue, ...], Field(strict=False, min_length=1)] | None = None
+    """The pieces of output, oldest first, with event `output` only."""
 
     @model_validator(mode="after")
     def _tells_its_snapshot(self) -> Self:
@@ -144,8 +148,8 @@ class Event(Envelope):
             raise ValueError("an event tells the status that it leads to")
         if self.event is EventName.PROGRESS and self.data.progress is None:
             raise ValueError("a progress event tells how far the job is")
-        if self.event is not EventName.OUTPUT and self.output is not None:
-            raise ValueError("only an output event has output")
+        if (self.event is EventName.OUTPUT) != (self.output is not None):
+            raise ValueError("an output event has its pieces, and no other has any")
         return self
 
 

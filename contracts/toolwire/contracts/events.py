@@ -14,7 +14,7 @@ from pydantic import JsonValue
 from toolwire.contracts.envelopes import Event
 from toolwire.contracts.errors import WireError
 from toolwire.contracts.jobs import EventName, Status
-from toolwire.contracts.snapshots import JobSnapshot, Progress
+from toolwire.contracts.snapshots import JobSnapshot, Progress, Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +49,29 @@ class Progressed(_JobEvent):
 
 @dataclass(frozen=True, slots=True)
 class Output(_JobEvent):
-    """The tool gave a piece of its output."""
+    """The tool gave pieces of its output, oldest first."""
 
-    output: JsonValue
+    pieces: tuple[JsonValue, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Retrying(_JobEvent):
     """An attempt did not end the job; it waits to be taken again."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputRequired(_JobEvent):
+    """The tool asks a question; the job is parked until `Job.answer`, or its deadline."""
+
+    @property
+    def question(self) -> Question:
+        """What it asks. Always there: the snapshot's model refuses status `input_required` without it."""
+        return cast("Question", self.snapshot.question)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered(_JobEvent):
+    """The question is answered; the job waits to be taken again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +100,25 @@ class Cancelled(_JobEvent):
 
 
 JobEvent: TypeAlias = (
-    Current | Accepted | Started | Progressed | Output | Retrying | Done | Failed | Cancelled
+    Current
+    | Accepted
+    | Started
+    | Progressed
+    | Output
+    | InputRequired
+    | Answered
+    | Retrying
+    | Done
+    | Failed
+    | Cancelled
 )
 
 _PLAIN: Mapping[EventName, Callable[[JobSnapshot], JobEvent]] = {
     EventName.ACCEPTED: Accepted,
     EventName.STARTED: Started,
     EventName.PROGRESS: Progressed,
+    EventName.INPUT_REQUIRED: InputRequired,
+    EventName.ANSWERED: Answered,
     EventName.RETRYING: Retrying,
     EventName.DONE: Done,
     EventName.ERROR: Failed,
@@ -106,7 +133,7 @@ _FINAL: Mapping[Status, Callable[[JobSnapshot], Done | Failed | Cancelled]] = {
 
 def event_of(envelope: Event) -> JobEvent:
     """The event that an envelope tells."""
-    if envelope.event is EventName.OUTPUT:
+    if envelope.output is not None:
         return Output(envelope.data, envelope.output)
     return _PLAIN[envelope.event](envelope.data)
 

@@ -24,6 +24,10 @@ class Happened(StrEnum):
     """`replica` took the job."""
     RETRYING = "retrying"
     """The attempt of `replica` ended without an outcome, for the reason `why`."""
+    INPUT_REQUIRED = "input_required"
+    """The attempt of `replica` ended with a question."""
+    ANSWERED = "answered"
+    """Its owner answered; `replica` took the answer."""
     CANCEL_ASKED = "cancel_asked"
     """Its owner asked for the job's end while `replica` ran it."""
     DONE = "done"
@@ -49,6 +53,10 @@ class Why(StrEnum):
     """The replica was stopped and handed the job back."""
     DEADLINE = "deadline"
     """The job's deadline passed."""
+    TIME_LIMIT = "time_limit"
+    """The attempt took longer than its tool may."""
+    RETRY_ASKED = "retry_asked"
+    """The tool itself asked for another attempt."""
 
 
 class HistoryEntry(BaseModel):

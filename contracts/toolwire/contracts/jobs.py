@@ -9,6 +9,8 @@
    holder is lost, by the sweep. A result that was recorded first wins.
 5. `attempt` counts how often the job was taken. Handing back on shutdown is not the job's fault, but
    it did start, so it counts; a job that may not run twice is then settled as `interrupted`.
+6. An attempt that ends with a question is none of those that the tool is allowed: the first answer has the
+   job taken once more.
 """
 
 from collections.abc import Mapping
@@ -61,7 +63,11 @@ class EventName(StrEnum):
     PROGRESS = "progress"
     """Its tool told how far it is."""
     OUTPUT = "output"
-    """Its tool gave a piece of output."""
+    """Its tool gave pieces of output."""
+    INPUT_REQUIRED = "input_required"
+    """Its tool asked a question; it is parked until its caller answers."""
+    ANSWERED = "answered"
+    """Its caller answered; it waits to be taken again."""
     RETRYING = "retrying"
     """An attempt did not end it; it waits to be taken again."""
     DONE = "done"
@@ -86,7 +92,11 @@ class Trigger(StrEnum):
     PROGRESS = "progress"
     """The holder reported how far it is."""
     EMIT = "emit"
-    """The holder gave a piece of output."""
+    """The holder gave pieces of output."""
+    ASK = "ask"
+    """The holder asked the caller a question, and let go."""
+    ANSWER = "answer"
+    """The caller answered the question."""
     RETRY = "retry"
     """The attempt failed, was handed back or was lost, and the tool may run again."""
     SUCCEED = "succeed"
@@ -113,11 +123,13 @@ TRANSITIONS: Mapping[tuple[Status | None, Trigger], Step] = {
     (Status.ACCEPTED, Trigger.CANCEL): Step(Status.CANCELLED, EventName.CANCELLED),
     (Status.RUNNING, Trigger.PROGRESS): Step(Status.RUNNING, EventName.PROGRESS),
     (Status.RUNNING, Trigger.EMIT): Step(Status.RUNNING, EventName.OUTPUT),
+    (Status.RUNNING, Trigger.ASK): Step(Status.INPUT_REQUIRED, EventName.INPUT_REQUIRED),
     (Status.RUNNING, Trigger.RETRY): Step(Status.ACCEPTED, EventName.RETRYING),
     (Status.RUNNING, Trigger.SUCCEED): Step(Status.DONE, EventName.DONE),
     (Status.RUNNING, Trigger.FAIL): Step(Status.ERROR, EventName.ERROR),
     (Status.RUNNING, Trigger.EXPIRE): Step(Status.ERROR, EventName.ERROR),
     (Status.RUNNING, Trigger.CANCEL): Step(Status.CANCELLED, EventName.CANCELLED),
+    (Status.INPUT_REQUIRED, Trigger.ANSWER): Step(Status.ACCEPTED, EventName.ANSWERED),
     (Status.INPUT_REQUIRED, Trigger.EXPIRE): Step(Status.ERROR, EventName.ERROR),
     (Status.INPUT_REQUIRED, Trigger.CANCEL): Step(Status.CANCELLED, EventName.CANCELLED),
 }

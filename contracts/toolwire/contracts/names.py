@@ -34,6 +34,10 @@ Millis = Annotated[int, Field(ge=0, le=MAX_SAFE_INTEGER)]
 
 Count = Annotated[int, Field(ge=0, le=MAX_SAFE_INTEGER)]
 
+MAX_PRIORITY = 9
+Priority = Annotated[int, Field(ge=-MAX_PRIORITY, le=MAX_PRIORITY)]
+"""Which of the jobs that wait goes first: the one with the highest number."""
+
 _ID = re.compile(ID_PATTERN[:-1] + r"\Z")
 _TOOL = re.compile(TOOL_PATTERN[:-1] + r"\Z")
 

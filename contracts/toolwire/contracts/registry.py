@@ -10,9 +10,10 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from toolwire.contracts.keys import Algorithm
-from toolwire.contracts.names import Id, Kid, Millis
+from toolwire.contracts.names import MAX_PRIORITY, Id, Kid, Millis, Priority
 
-DAY_S = 24 * 3600
+MAX_TTL_S = 31 * 24 * 3600
+"""A month: a job may wait for its time for long. Nothing is kept for longer than a request's own deadline."""
 
 Side = Literal["clients", "servers"]
 SIDES: tuple[Side, ...] = ("clients", "servers")
@@ -61,8 +62,10 @@ class ClientEntry(_Strict):
 
     keys: tuple[KeyEntry, ...] = Field(strict=False, min_length=1)
     allow: tuple[Pattern, ...] = Field(default=(), strict=False)
-    max_ttl_s: Annotated[int, Field(ge=1)] = DAY_S
+    max_ttl_s: Annotated[int, Field(ge=1)] = MAX_TTL_S
     """How far a deadline may lie ahead."""
+    max_priority: Priority = MAX_PRIORITY
+    """The highest priority that it may ask for."""
     rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """Requests a second that one replica takes from this client on average; bursts of twice that. None: any
     number."""

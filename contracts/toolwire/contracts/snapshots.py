@@ -8,6 +8,9 @@ from toolwire.contracts.errors import WireError
 from toolwire.contracts.jobs import Status
 from toolwire.contracts.names import Count, Id, Millis, ToolName
 
+KEY_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+"""The key of a question."""
+
 _ENDED_WITHOUT_RESULT = (Status.ERROR, Status.CANCELLED)
 
 
@@ -19,6 +22,19 @@ class Progress(BaseModel):
     fraction: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
     """From 0 to 1."""
     message: Annotated[str, Field(max_length=500)] = ""
+
+
+class Question(BaseModel):
+    """What a parked job asks its caller."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    key: Annotated[str, Field(pattern=KEY_PATTERN)]
+    """What the answer is given under."""
+    prompt: Annotated[str, Field(max_length=2000)]
+    """For people."""
+    answer_schema: dict[str, JsonValue]
+    """JSON Schema 2020-12 of the answer."""
 
 
 class JobSnapshot(BaseModel):
@@ -47,6 +63,10 @@ class JobSnapshot(BaseModel):
     """When the current or last attempt was taken."""
     updated_ms: Millis
     """When its last event was recorded."""
+    due_ms: Millis | None
+    """While it waits to be taken: not before this time."""
+    question: Question | None
+    """What it asks, while input is required."""
     deadline_ms: Millis
     """When it ends at the latest."""
     poll_after_ms: Count | None
@@ -63,4 +83,8 @@ class JobSnapshot(BaseModel):
             raise ValueError("a job that ended in error or was cancelled says why, and no other has an error")
         if self.result is not None and self.status is not Status.DONE:
             raise ValueError("only a job that is done has a result")
+        if (self.due_ms is not None) != (self.status is Status.ACCEPTED):
+            raise ValueError("a job that waits to be taken says when it may be, and no other does")
+        if (self.question is not None) != (self.status is Status.INPUT_REQUIRED):
+            raise ValueError("a job that requires input says what it asks, and no other does")
         return self

@@ -43,7 +43,7 @@ def seeds() -> list[bytes]:
     ]
     events = [
         samples.event(**mine),
-        samples.event(**mine, event=EventName.OUTPUT, output={"piece": ["@@", 1.5]}),
+        samples.event(**mine, event=EventName.OUTPUT, output=[{"piece": ["@@", 1.5]}]),
         samples.event(**mine, event=EventName.DONE, data=samples.DONE),
         samples.event(**mine, event=EventName.ERROR, data=samples.FAILED),
         samples.event(**mine, event=EventName.CANCELLED, data=samples.CANCELLED),

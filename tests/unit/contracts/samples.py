@@ -10,7 +10,7 @@ from toolwire.contracts.errors import WireError
 from toolwire.contracts.jobs import EventName, Status
 from toolwire.contracts.keys import Ed25519Signer, HmacKey, Key, Keyring, Signer, ed25519_verifier
 from toolwire.contracts.sealing import _signed_bytes as signed_bytes  # pyright: ignore[reportPrivateUsage] - forgers need it
-from toolwire.contracts.snapshots import JobSnapshot, Progress
+from toolwire.contracts.snapshots import JobSnapshot, Progress, Question
 
 NOW_MS = 1_800_000_000_000
 DIGEST = base64url(bytes(32))
@@ -28,8 +28,12 @@ KEYS = Keyring(
 )
 
 
+QUESTION = Question(key="Approval", prompt="Go on?", answer_schema={"type": "object"})
+
+
 def snapshot(**changes: Any) -> JobSnapshot:
-    """A running job, or what `changes` make of it."""
+    """A running job, or what `changes` make of it: one that waits is due, one that is parked asks."""
+    status = changes.get("status")
     fields: dict[str, Any] = {
         "job_id": "job-1",
         "server_id": "server-1",
@@ -43,6 +47,8 @@ def snapshot(**changes: Any) -> JobSnapshot:
         "created_ms": NOW_MS,
         "started_ms": NOW_MS + 1,
         "updated_ms": NOW_MS + 2,
+        "due_ms": NOW_MS if status == Status.ACCEPTED else None,
+        "question": QUESTION if status == Status.INPUT_REQUIRED else None,
         "deadline_ms": NOW_MS + 60_000,
         "poll_after_ms": 1000,
         "final": False,

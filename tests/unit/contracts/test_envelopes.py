@@ -11,6 +11,7 @@ from tests.unit.contracts.samples import (
     DONE,
     ENVELOPES,
     FAILED,
+    NOW_MS,
     WIRE_ERROR,
     control,
     event,
@@ -44,7 +45,8 @@ def test_the_fields_are_those_of_the_protocol() -> None:
 
 
 def test_optional_fields_are_sent_when_they_are_there() -> None:
-    sent = json.loads(request(tool_rev=DIGEST, trace=TRACE).payload())
+    sent = json.loads(request(tool_rev=DIGEST, run_at_ms=NOW_MS, priority=0, trace=TRACE).payload())
+    assert (sent["run_at_ms"], sent["priority"]) == (NOW_MS, 0)
     assert sent["tool_rev"] == DIGEST
     assert sent["trace"] == TRACE.model_dump()
     assert json.loads(event(event=EventName.OUTPUT, output=[1]).payload())["output"] == [1]
@@ -102,7 +104,11 @@ def test_a_refusal_has_no_result() -> None:
         {"event": EventName.STARTED, "data": DONE},
         {"event": EventName.OUTPUT, "data": DONE},
         {"event": EventName.PROGRESS, "data": snapshot(progress=None)},
-        {"event": EventName.STARTED, "output": "x"},
+        {"event": EventName.STARTED, "output": ("x",)},
+        {"event": EventName.OUTPUT},
+        {"event": EventName.OUTPUT, "output": ()},
+        {"event": EventName.INPUT_REQUIRED},
+        {"event": EventName.ANSWERED},
     ],
 )
 def test_an_event_does_not_contradict_its_snapshot(wrong: dict[str, Any]) -> None:

@@ -4,13 +4,15 @@ from typing import Any, get_args
 
 import pytest
 
-from tests.unit.contracts.samples import CANCELLED, DONE, FAILED, event, snapshot
+from tests.unit.contracts.samples import CANCELLED, DONE, FAILED, QUESTION, event, snapshot
 from toolwire.contracts.events import (
     Accepted,
+    Answered,
     Cancelled,
     Current,
     Done,
     Failed,
+    InputRequired,
     JobEvent,
     Output,
     Progressed,
@@ -29,6 +31,8 @@ CASES: dict[EventName, tuple[JobSnapshot, type[Any]]] = {
     EventName.STARTED: (snapshot(progress=None), Started),
     EventName.PROGRESS: (snapshot(), Progressed),
     EventName.OUTPUT: (snapshot(), Output),
+    EventName.INPUT_REQUIRED: (snapshot(status=Status.INPUT_REQUIRED), InputRequired),
+    EventName.ANSWERED: (WAITING, Answered),
     EventName.RETRYING: (WAITING, Retrying),
     EventName.DONE: (DONE, Done),
     EventName.ERROR: (FAILED, Failed),
@@ -39,7 +43,7 @@ CASES: dict[EventName, tuple[JobSnapshot, type[Any]]] = {
 @pytest.mark.parametrize("name", EventName)
 def test_every_event_has_its_class(name: EventName) -> None:
     data, expected = CASES[name]
-    told = event_of(event(event=name, data=data))
+    told = event_of(event(event=name, data=data, output=("a",) if name is EventName.OUTPUT else None))
     assert type(told) is expected
     assert told.snapshot == data
 
@@ -49,8 +53,18 @@ def test_the_union_has_no_class_that_no_event_makes_but_the_current_snapshot() -
     assert Current(WAITING).snapshot == WAITING
 
 
-def test_output_carries_its_piece() -> None:
-    assert event_of(event(event=EventName.OUTPUT, output=["line 1"])) == Output(snapshot(), ["line 1"])
+def test_output_carries_its_pieces() -> None:
+    told = event_of(event(event=EventName.OUTPUT, output=["line 1", None]))
+    assert told == Output(snapshot(), ("line 1", None))
+
+
+def test_a_question_is_told() -> None:
+    asking = snapshot(status=Status.INPUT_REQUIRED)
+    match event_of(event(event=EventName.INPUT_REQUIRED, data=asking)):
+        case InputRequired(question=question):
+            assert question == QUESTION
+        case told:
+            pytest.fail(f"{told}")
 
 
 @pytest.mark.parametrize("data", [DONE, FAILED, CANCELLED], ids=lambda data: data.status)

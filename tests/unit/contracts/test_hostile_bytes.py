@@ -54,7 +54,7 @@ def envelopes(draw: st.DrawFn) -> Envelope:
         case "response":
             return samples.response(result=draw(json_values))
         case "event" if draw(st.booleans()):
-            return samples.event(event=EventName.OUTPUT, output=draw(json_values))
+            return samples.event(event=EventName.OUTPUT, output=[draw(json_values)])
         case "event":
             return samples.event(event=EventName.DONE, data=done(draw(json_values)))
         case _:
@@ -244,7 +244,7 @@ WITH_HOLES: tuple[Envelope, ...] = (
         result=None,
         error=samples.WIRE_ERROR.model_copy(update={"data": {"a": HOLE}}),
     ),
-    samples.event(event=EventName.OUTPUT, output=HOLE),
+    samples.event(event=EventName.OUTPUT, output=[HOLE]),
     samples.event(event=EventName.DONE, data=done([HOLE])),
     Control(ts_ms=NOW_MS, server_id="server-1", action="cancel", data={"a": HOLE}),
 )

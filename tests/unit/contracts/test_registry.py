@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from toolwire.contracts.registry import DAY_S, ClientEntry, KeyEntry, Registry, fits_any
+from toolwire.contracts.registry import MAX_TTL_S, ClientEntry, KeyEntry, Registry, fits_any
 
 ED25519: dict[str, Any] = {"kid": "k", "algorithm": "Ed25519", "public": "A" * 43}
 HS256: dict[str, Any] = {"kid": "k", "algorithm": "HS256", "secret_file": "keys/k.secret", "peer": "server-1"}
@@ -127,7 +127,7 @@ def test_nothing_is_allowed_and_nobody_is_known_by_default() -> None:
     assert (Registry().clients, Registry().servers) == ({}, {})
     plain = client()
     assert (plain.allow, plain.watch) == ((), ())
-    assert (plain.max_ttl_s, plain.rate, plain.max_running) == (DAY_S, None, None)
+    assert (plain.max_ttl_s, plain.rate, plain.max_running) == (MAX_TTL_S, None, None)
 
 
 def test_the_registry_is_read_from_toml() -> None:

@@ -409,10 +409,11 @@ times = st.integers(0, 2**53 - 1)
 def test_sealing_and_unsealing_is_the_identity(
     id_: str, ts_ms: int, tool: str, args: dict[str, Any], result: Any
 ) -> None:
+    snapshot = samples.snapshot(tool=tool)
     envelopes: tuple[Envelope, ...] = (
         samples.request(request_id=id_, client_id=id_, ts_ms=ts_ms, tool=tool, args=args),
         samples.response(server_id=id_, result=result),
-        samples.event(event=EventName.OUTPUT, output=result, data=samples.snapshot(tool=tool), client_id=id_),
+        samples.event(event=EventName.OUTPUT, output=[result], data=snapshot, client_id=id_),
         Control(ts_ms=ts_ms, server_id=id_, action="cancel", data=args),
     )
     for envelope in envelopes:

@@ -13,6 +13,7 @@ from tests.unit.contracts.samples import (
     HMAC,
     KEYS,
     NOW_MS,
+    QUESTION,
     WIRE_ERROR,
     event,
     response,
@@ -42,7 +43,11 @@ def test_the_event_equals_the_poll(result: Any) -> None:
     assert JobSnapshot.model_validate_json(canonical(polled.result)) == sent
 
 
-@pytest.mark.parametrize("whole", [snapshot(), DONE, FAILED, CANCELLED], ids=lambda whole: whole.status)
+@pytest.mark.parametrize(
+    "whole",
+    [snapshot(), snapshot(status=Status.INPUT_REQUIRED), DONE, FAILED, CANCELLED],
+    ids=lambda whole: whole.status,
+)
 def test_a_snapshot_comes_back_from_json(whole: JobSnapshot) -> None:
     assert JobSnapshot.model_validate_json(whole.model_dump_json()) == whole
 
@@ -62,6 +67,11 @@ def test_a_snapshot_comes_back_from_json(whole: JobSnapshot) -> None:
         {"result": 1},
         {"status": Status.ERROR, "final": True, "poll_after_ms": None, "error": WIRE_ERROR, "result": 1},
         {"status": "gone"},
+        {"due_ms": NOW_MS},
+        {"status": Status.ACCEPTED, "due_ms": None},
+        {"question": QUESTION},
+        {"status": Status.INPUT_REQUIRED, "question": None},
+        {"status": Status.INPUT_REQUIRED, "due_ms": NOW_MS},
         {"attempt": -1},
         {"seq": True},
         {"progress": {"fraction": 1.1}},

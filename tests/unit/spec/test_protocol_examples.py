@@ -29,6 +29,8 @@ BUILT_IN: Mapping[str, tuple[type[BaseModel], type[BaseModel]]] = {
     builtin.CANCEL_JOB: (builtin.CancelJob, JobSnapshot),
     builtin.LIST_JOBS: (builtin.ListJobs, builtin.JobList),
     builtin.JOB_HISTORY: (builtin.ReadHistory, JobHistory),
+    builtin.JOB_OUTPUT: (builtin.ReadOutput, builtin.JobOutput),
+    builtin.ANSWER_JOB: (builtin.AnswerJob, JobSnapshot),
 }
 
 # --- the worked example, from the page's own values ---

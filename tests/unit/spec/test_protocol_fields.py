@@ -13,7 +13,7 @@ from toolwire.contracts.descriptors import ToolDescriptor
 from toolwire.contracts.envelopes import Control, Envelope, Event, Request, Response, Trace
 from toolwire.contracts.errors import FieldError, WireError
 from toolwire.contracts.history import HistoryEntry
-from toolwire.contracts.snapshots import JobSnapshot, Progress
+from toolwire.contracts.snapshots import KEY_PATTERN, JobSnapshot, Progress, Question
 
 MODELS: Mapping[str, type[BaseModel]] = {
     "6.1": Request,
@@ -25,9 +25,11 @@ MODELS: Mapping[str, type[BaseModel]] = {
     "6.7": WireError,
     "6.8": FieldError,
     "6.9": Trace,
+    "6.10": Question,
     "12.1": builtin.ServerIdentity,
     "12.2": ToolDescriptor,
     "12.4": HistoryEntry,
+    "12.5": builtin.OutputPieces,
 }
 WORDS = {
     "JsonValue": "any",
@@ -39,6 +41,7 @@ WORDS = {
     "JobSnapshot": "snapshot",
     "WireError": "error",
     "Progress": "progress",
+    "Question": "question",
     "Trace": "trace",
     "Capabilities": "object",
     "Annotations": "object",
@@ -49,6 +52,7 @@ PATTERNS = {
     names.TOOL_PATTERN: "tool name",
     names.NONCE_PATTERN: "nonce",
     names.DIGEST_PATTERN: "digest",
+    KEY_PATTERN: "question key",
 }
 
 
@@ -82,6 +86,10 @@ def word_of_plain(kind: str, schema: Mapping[str, Any]) -> str:
             return f"list of at most {most} field errors,"
         case {"minimum": 0, "maximum": names.MAX_SAFE_INTEGER}:
             return "millis"
+        case {"minimum": low, "maximum": names.MAX_PRIORITY} if low == -names.MAX_PRIORITY:
+            return "priority"
+        case {"items": {"$ref": "#/$defs/JsonValue"} | {}, "minItems": 1}:
+            return "list of any, not empty"
         case {"minimum": 0, "maximum": 1}:
             return "fraction"
         case _:

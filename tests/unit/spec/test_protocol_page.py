@@ -24,9 +24,9 @@ from toolwire.contracts.history import Happened, Why
 from toolwire.contracts.jobs import MCP_TASK_STATUS, TRANSITIONS, EventName, Status
 from toolwire.contracts.keys import _SMALL_ORDER_Y as SMALL_ORDER_Y  # pyright: ignore[reportPrivateUsage] - nobody else needs it
 from toolwire.contracts.keys import ed25519_verifier
-from toolwire.contracts.registry import DAY_S
+from toolwire.contracts.registry import MAX_TTL_S
 from toolwire.contracts.sealing import _TAIL as TAIL  # pyright: ignore[reportPrivateUsage] - nobody else needs it
-from toolwire.services import decide, execute
+from toolwire.services import decide, execute, questions
 from toolwire.services.snapshots import POLL_AFTER_MS
 
 CONTRACTS = sorted(Path(keys.__file__).parent.glob("*.py"))
@@ -112,6 +112,8 @@ def test_the_built_in_tools_are_those_that_there_are() -> None:
         builtin.SERVER_IDENTITY: builtin.NoArguments,
         builtin.LIST_TOOLS: builtin.ListTools,
         builtin.LIST_JOBS: builtin.ListJobs,
+        builtin.JOB_OUTPUT: builtin.ReadOutput,
+        builtin.ANSWER_JOB: builtin.AnswerJob,
         **dict.fromkeys(about_a_job, builtin.PollJob),
     }
     assert told == {name: list(model.model_fields) for name, model in models.items()}
@@ -275,10 +277,12 @@ FIGURES = {
     "the body of a message, in bytes": lines.MAX_BODY_BYTES,
     "lines in a message": lines.MAX_LINES,
     "a tool's result, as canonical JSON, in bytes": execute.MAX_RESULT_BYTES,
+    "an answer to a job's question, as canonical JSON, in bytes": questions.MAX_ANSWER_BYTES,
     "the largest integer of the protocol's own fields": names.MAX_SAFE_INTEGER,
     "an HS256 secret, in bytes, at least": keys.MIN_SECRET_BYTES,
     "how far clocks may differ, in milliseconds": decide.SKEW_MS,
-    "how far a deadline may lie ahead by default, in seconds": DAY_S,
+    "how far a deadline may lie ahead by default, in seconds": MAX_TTL_S,
+    "a priority, above and below 0": names.MAX_PRIORITY,
     "field errors in an error": fields.MAX_FIELDS,
     "jobs in one answer of `list_jobs`": builtin.MAX_LISTED,
     "attempts in one answer of `job_history`": history.KEPT_ATTEMPTS,

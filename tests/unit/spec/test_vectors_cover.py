@@ -86,7 +86,10 @@ def codes_in(module: ModuleType) -> set[str]:
     return {Code[name].value for name in named}
 
 
-NOT_FROM_BYTES = {"request_id_conflict", "rate_limited", "tool_not_available", "tool_changed", "internal"}
+NOT_FROM_BYTES = {
+    *("request_id_conflict", "rate_limited", "tool_not_available", "tool_changed", "invalid_schedule"),
+    "internal",
+}
 """What a decision also takes from the store, from usage and from the tools."""
 
 
