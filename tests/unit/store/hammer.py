@@ -34,8 +34,8 @@ async def lead_jobs(store: Store, name: str, until: float) -> None:
 
 
 async def main(url: str, name: str, seconds: float) -> None:
-    until = time.monotonic() + seconds
     async with open_store(url, SERVER) as store:
+        until = time.monotonic() + seconds
         await asyncio.gather(*(lead_jobs(store, f"{name}-{caller}", until) for caller in range(CALLERS)))
 
 

@@ -160,7 +160,7 @@ async def lose_by_deadline(store: Store) -> None:
 @pytest.mark.parametrize("lose", [lose_to_the_sweep, lose_by_retrying, lose_by_finishing, lose_by_deadline])
 async def test_a_stale_token_changes_nothing(store: Store, lose: Callable[[Store], Awaitable[None]]) -> None:
     """Whatever took the token away, every way to write with it is refused, and nothing is told."""
-    job = await accepted(store, ttl_ms=10 * SHORT)
+    job = await accepted(store, ttl_ms=30 * SHORT)
     await taken(store, token="stale", lease_ms=SHORT)
     await lose(store)
     before = await store.find(job.key)

@@ -1,9 +1,5 @@
 """A job's history: every attempt is in it, progress is not, and it leaves with the job's body."""
 
-import sqlite3
-from contextlib import closing
-from pathlib import Path
-
 import pytest
 
 from tests.unit.store.given import (
@@ -12,7 +8,6 @@ from tests.unit.store.given import (
     HOLDER,
     LONG,
     OTHER,
-    SERVER,
     SHORT,
     accepted,
     changed,
@@ -22,11 +17,10 @@ from tests.unit.store.given import (
     running,
     taken,
 )
+from tests.unit.store.stranger import ask
 from toolwire.contracts.history import KEPT_ATTEMPTS, Happened, HistoryEntry, Why
 from toolwire.contracts.jobs import Status
-from toolwire.services.store import open_store
 from toolwire.services.store.port import Cause, Outcome, Record, Store
-from toolwire.services.store.schema import SCHEMA_NUMBER
 
 Line = tuple[Happened, int, str | None, Why | None]
 
@@ -178,32 +172,6 @@ async def test_calls_have_none(store: Store, store_url: str) -> None:
     assert rows(store_url) == 0
 
 
-async def test_a_store_of_the_release_before_gets_the_table(store_url: str) -> None:
-    async with open_store(store_url, SERVER) as store:
-        job = await running(store, token="token-1")
-    as_before(store_url)
-    async with open_store(store_url, SERVER) as store:
-        assert await history(store, job) == []
-        await finished(store, "token-1")
-        assert await lines(store, job) == [(Happened.DONE, 1, HOLDER, None)]
-    assert ask(store_url, "SELECT number FROM tw_schema") == SCHEMA_NUMBER
-
-
-def as_before(store_url: str) -> None:
-    """Make of it what the first release made."""
-    with closing(sqlite3.connect(file_of(store_url))) as connection:
-        connection.executescript("DROP TABLE tw_history; UPDATE tw_schema SET number = 1;")
-
-
 def rows(store_url: str) -> int:
-    return ask(store_url, "SELECT count(*) FROM tw_history")
-
-
-def ask(store_url: str, question: str) -> int:
-    with closing(sqlite3.connect(file_of(store_url))) as connection:
-        answer: int = connection.execute(question).fetchone()[0]
-        return answer
-
-
-def file_of(store_url: str) -> Path:
-    return Path(store_url.removeprefix("sqlite:///"))
+    count: int = ask(store_url, "SELECT count(*) FROM tw_history")
+    return count

@@ -56,7 +56,7 @@ async def test_the_writer_has_its_lease_to_send(store: Store) -> None:
 
 async def test_what_is_leased_is_not_handed_out_again_until_that_lease_ends(store: Store) -> None:
     await accepted(store, lease_ms=0)
-    (message,) = await unsent(store, lease_ms=SHORT)
+    (message,) = await unsent(store, lease_ms=10 * SHORT)
     assert await unsent(store) == []
     assert await eventually(lambda: unsent(store)) == [message]
 
@@ -94,8 +94,8 @@ async def test_no_message_overtakes_an_earlier_one_of_its_job_that_is_being_sent
 
 async def test_a_batch_never_leaves_out_an_earlier_message_of_a_job(store: Store) -> None:
     messages = await whole_life(store, lease_ms=0)
-    assert await unsent(store, limit=3, lease_ms=SHORT) == messages[:3]
-    assert await unsent(store, limit=3, lease_ms=SHORT) == []
+    assert await unsent(store, limit=3, lease_ms=LONG) == messages[:3]
+    assert await unsent(store, limit=3, lease_ms=LONG) == []
 
 
 async def test_a_number_never_comes_back(store: Store) -> None:

@@ -31,7 +31,7 @@ SMALL = ("SCAN lanes", "SCAN CONSTANT ROW", "SCAN (subquery")
 """What may be walked through: the lanes and busy clients that were found, and a row of no table."""
 
 SEARCHES = (
-    "tw_records_waiting (server_id=? AND client_id=? AND tool=? AND priority>?)",
+    "tw_records_waiting (server_id=? AND client_id=? AND needs=? AND priority>?)",
     "tw_records_held (server_id=? AND lease_until_ms>?)",
 )
 """What taking stands on, and what a planner may easily do otherwise."""
@@ -55,7 +55,7 @@ async def test_no_statement_steps_through_a_table(tmp_path: Path) -> None:
     steps = {step for statement, values in ran.items() for step in plan(path, statement, values)}
     assert {step for step in steps if step.startswith("SCAN") and not step.startswith(SMALL)} == set()
     assert any(
-        "tw_records_waiting (server_id=? AND client_id=? AND tool=? AND priority>?)" in s for s in steps
+        "tw_records_waiting (server_id=? AND client_id=? AND needs=? AND priority>?)" in s for s in steps
     )
     assert any("tw_records_held (server_id=? AND lease_until_ms>?)" in step for step in steps)
 
@@ -64,9 +64,12 @@ async def call_everything(store: Store) -> None:
     """Make the store run each of its statements at least once."""
     call = await claimed(store, token="token-1", lease_ms=0)
     await store.readdress(call.key, ELSEWHERE, deadline_ms=call.deadline_ms)
-    await running(store, token="token-2")
+    job = await running(store, token="token-2")
     await store.renew(["token-2"], lease_ms=LONG)
     await store.progress("token-2", "{}", holder=HOLDER, lease_ms=LONG)
+    job = await store.find(job.key) or job
+    await store.emit("token-2", "[1]", after=job.seq, holder=HOLDER, lease_ms=0)
+    await store.outputs(CLIENT, job.job_id or "", after=0, limit=9, most_bytes=9)
     await store.retry("token-2", delay_ms=0, holder=HOLDER, lease_ms=LONG)
     await taken(store, token="token-3")
     await finished(store, "token-3")

@@ -31,8 +31,8 @@ from toolwire.services.store import open_store
 from toolwire.services.store.port import Changed, RecordKey, Store
 
 ROOT = Path(__file__).parents[3]
-ROUNDS = 50
-FULL_LOAD_FOR = 2.0  # seconds
+ROUNDS = 25
+FULL_LOAD_FOR = 1.5  # seconds
 CONFIRMED_BEFORE_THE_KILL = 200
 
 
@@ -101,6 +101,41 @@ async def test_a_message_is_handed_to_one_sender(store: Store, other: Store) -> 
     batches = await asyncio.gather(*(unsent(at, limit=7) for _ in range(ROUNDS) for at in (store, other)))
     numbers = [message.number for batch in batches for message in batch]
     assert len(numbers) == len(set(numbers)) == ROUNDS
+
+
+@pytest.mark.promise("P10")
+async def test_a_queue_that_many_work_and_sweep_runs_each_job_once(store: Store, other: Store) -> None:
+    jobs = [
+        (await accepted(at, client=f"client-{number % 5}")).key
+        for number in range(ROUNDS)
+        for at in (store, other)
+    ]
+    left = set(jobs)
+    ended: list[RecordKey] = []
+
+    async def work(at: Store) -> None:
+        while left:
+            token = fresh("token")
+            if (job := await taken(at, token=token)) is None:
+                return
+            assert token in await at.renew([token], lease_ms=LONG)
+            await at.progress(token, "{}", holder=HOLDER, lease_ms=0)
+            ended.append(changed(await finished(at, token, lease_ms=0)).record.key)
+            left.discard(job.record.key)
+
+    async def sweep(at: Store) -> None:
+        while left:
+            assert await at.settle_lost(interrupted="{}", holder=OTHER, lease_ms=LONG, limit=9) == []
+            assert await at.settle_expired(expired="{}", holder=OTHER, lease_ms=LONG, limit=9) == []
+            await at.sent([message.number for message in await unsent(at, limit=9)])
+            await at.forget(result_ttl_ms=LONG, skew_ms=0, limit=9)
+
+    await asyncio.gather(*(work(at) for at in (store, other) * 6), *(sweep(at) for at in (store, other)))
+    assert sorted(ended, key=str) == sorted(jobs, key=str)
+    for key in jobs:
+        record = await store.find(key)
+        assert record is not None
+        assert (record.status, record.attempt, record.seq) == (Status.DONE, 1, 4)
 
 
 async def test_two_replicas_may_open_a_fresh_store_at_once(tmp_path: Path) -> None:

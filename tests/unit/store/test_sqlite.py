@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.store.given import HOLDER, LONG, OTHER, SERVER, claimed, eventually, request
+from tests.unit.store.stranger import change
 from toolwire.contracts.errors import ConfigurationError
 from toolwire.services.store import open_store, sqlite
 from toolwire.services.store.port import Changed, Lease, Store, StoreAway
@@ -33,7 +34,8 @@ def diary(path: Path) -> Path:
 @pytest.mark.parametrize(
     "url",
     [
-        "postgresql://127.0.0.1/toolwire",
+        "mysql://127.0.0.1/toolwire",
+        "postgresql+psycopg2://127.0.0.1/toolwire",
         "sqlite://",
         "sqlite:///:memory:",
         "sqlite://host/file",
@@ -50,7 +52,7 @@ def test_other_urls_are_refused_with_what_is_supported(url: str) -> None:
 
 def test_a_refusal_does_not_repeat_a_password() -> None:
     with pytest.raises(ConfigurationError) as refused:
-        open_store("postgresql://user:secret@127.0.0.1/toolwire", SERVER)
+        open_store("mysql://user:secret@127.0.0.1/toolwire", SERVER)
     assert "secret" not in str(refused.value)
 
 
@@ -73,13 +75,13 @@ async def test_a_file_of_something_else_is_refused_and_left_as_it_is(diary: Path
     assert await asyncio.to_thread(diary.read_text) == DIARY
 
 
-async def test_a_newer_schema_is_refused_with_what_to_do(path: Path) -> None:
-    async with open_store(f"sqlite:///{path}", SERVER):
-        pass
-    change(path, "UPDATE tw_schema SET number = 1000")
-    with pytest.raises(ConfigurationError, match=r"its schema is 1000.*Upgrade this replica"):
+async def test_another_programs_database_is_refused_and_left_as_it_is(path: Path) -> None:
+    change(f"sqlite:///{path}", "CREATE TABLE diary (line TEXT)", "INSERT INTO diary VALUES ('rain')")
+    before = await asyncio.to_thread(path.read_bytes)
+    with pytest.raises(ConfigurationError, match="another program's database"):
         async with open_store(f"sqlite:///{path}", SERVER):
             pass
+    assert await asyncio.to_thread(path.read_bytes) == before
 
 
 async def test_a_store_is_opened_again_with_what_is_in_it(path: Path) -> None:
@@ -108,13 +110,6 @@ async def test_a_lock_that_nobody_gives_back_is_the_store_away(
         hog.close()
         assert await store.find(new.key) is None
         await claimed(store, token="token-2")
-
-
-def change(path: Path, statement: str) -> None:
-    connection = sqlite3.connect(path)
-    connection.execute(statement)
-    connection.commit()
-    connection.close()
 
 
 @pytest.mark.promise("P7")

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from sqlalchemy import Engine
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -12,15 +13,22 @@ from toolwire.services.store.sql import SqlStore
 
 __all__ = ["open_store"]
 
-_SUPPORTED = "Give sqlite:///<path of a file>, with a fourth slash where the path is absolute."
+_SUPPORTED = (
+    "Give sqlite:///<path of a file>, with a fourth slash where the path is absolute, or "
+    "postgresql://<user>:<password>@<host>/<database>."
+)
 
 
 def open_store(url: str, server_id: str) -> Store:
     """The store of `server_id` at `url`, to be entered with `async with`.
 
-    Raises `ConfigurationError` where the URL is of a kind that is not supported, or its file cannot be made.
+    Raises `ConfigurationError` where the URL is of a kind that is not supported, where its file cannot be
+    made, and where the driver for PostgreSQL is missing.
     """
-    path = _path(_parsed(url))
+    parsed = _parsed(url)
+    if parsed.drivername in ("postgresql", "postgresql+psycopg"):
+        return SqlStore(_postgresql_engine(parsed, server_id), server_id)
+    path = _path(parsed)
     sqlite.create_file(path)
     return SqlStore(sqlite.engine_for(path), server_id)
 
@@ -31,6 +39,18 @@ def _parsed(url: str) -> URL:
     except (ArgumentError, ValueError):
         # Without what they say, which may quote a password.
         raise ConfigurationError(f"the store's URL cannot be read. {_SUPPORTED}") from None
+
+
+def _postgresql_engine(url: URL, server_id: str) -> Engine:
+    try:
+        # Not at the top: most replicas have no psycopg and need none.
+        from toolwire.services.store import postgresql
+    except ImportError as error:
+        raise ConfigurationError(
+            f"a PostgreSQL store needs the driver psycopg, which cannot be imported ({error}). "
+            "Type: pip install 'toolwire[postgres]'"
+        ) from error
+    return postgresql.engine_for(url, server_id)
 
 
 def _path(url: URL) -> Path:

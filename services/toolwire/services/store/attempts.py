@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from sqlalchemy import Text, bindparam, case, func, update
 
 from toolwire.contracts.jobs import Status, Trigger
+from toolwire.services.failpoints import reach
 from toolwire.services.store.dialects import BIG
 from toolwire.services.store.outbox import tell
 from toolwire.services.store.port import Cause, Changed, Lease, Outcome
@@ -72,7 +73,9 @@ def finish(
     if row is None:
         return None
     event = told_as(_TRIGGERS[outcome.status])
-    return tell(unit, row, event, holder=holder, lease_ms=lease_ms, answer=answer, cause=outcome.cause)
+    ended = tell(unit, row, event, holder=holder, lease_ms=lease_ms, answer=answer, cause=outcome.cause)
+    reach("record.written")
+    return ended
 
 
 def retry(

@@ -8,6 +8,7 @@ from sqlalchemy import Text, bindparam, case, select, update
 from sqlalchemy.sql.dml import ReturningInsert
 
 from toolwire.contracts.jobs import Status, Trigger, step
+from toolwire.services.failpoints import reach
 from toolwire.services.store.dialects import BIG, insert_new
 from toolwire.services.store.outbox import tell
 from toolwire.services.store.port import Address, Changed, NewRecord, Record, RecordKey
@@ -77,7 +78,9 @@ def _insert(
     while True:
         row = unit.connection.execute(insert, values).one_or_none()
         if row is not None:
-            return tell(unit, row, step(None, Trigger.ACCEPT).event, holder=holder, lease_ms=lease_ms)
+            born_as = tell(unit, row, step(None, Trigger.ACCEPT).event, holder=holder, lease_ms=lease_ms)
+            reach("claim.written" if new.kind == "call" else "accept.written")
+            return born_as
         if (first := find(unit, new.key)) is not None:
             return first
         # It was there when we came and was forgotten before we looked: the place is free now.

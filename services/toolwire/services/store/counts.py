@@ -13,7 +13,7 @@ _is_job = records.c.kind == literal_column("'job'")
 _lanes = (
     select(func.count().label("number"), func.min(records.c.due_ms).label("due_ms"))
     .where(_of_this_server, is_waiting, _is_job)
-    .group_by(records.c.client_id, records.c.tool, records.c.priority)
+    .group_by(records.c.client_id, records.c.needs, records.c.priority)
     .subquery()
 )
 _WAITING = select(func.coalesce(func.sum(_lanes.c.number), 0), func.min(_lanes.c.due_ms))

@@ -7,7 +7,7 @@ time is the holder of `BEGIN IMMEDIATE`.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import BigInteger, Insert, Integer, Table
+from sqlalchemy import BigInteger, Insert, Integer, Table, Text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -15,6 +15,10 @@ from sqlalchemy.sql.elements import ColumnElement
 
 BIG = BigInteger().with_variant(Integer, "sqlite")
 """64 bits. SQLite numbers rows by itself only in a column that is declared exactly INTEGER PRIMARY KEY."""
+
+TEXT = Text().with_variant(Text(collation="C"), "postgresql")
+"""In the order of its bytes. A language's order changes with the operating system's libraries, and with it
+what an index finds: one that keeps a request from running twice must not depend on that."""
 
 
 class store_clock(ColumnElement[int]):  # noqa: N801  # named like the SQL function that it stands for

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam, delete, insert, select
 
 from toolwire.contracts.history import KEPT_ATTEMPTS, KEPT_EVENTS, Happened, HistoryEntry, Why
-from toolwire.contracts.jobs import EventName
+from toolwire.contracts.jobs import EventName, Status
 from toolwire.services.store.port import Cause
 from toolwire.services.store.rows import Unit
 from toolwire.services.store.schema import has_body, history, records
@@ -41,7 +41,7 @@ def note(unit: Unit, row: Row[Any], event: EventName, *, replica: str | None, ca
     if event is EventName.STARTED and row.attempt > KEPT_ATTEMPTS:
         old = {"record": row.id, "last_to_go": row.attempt - KEPT_ATTEMPTS}
         unit.connection.execute(_DROP_OLDEST, old)
-    waits = event is EventName.RETRYING and row.due_ms > unit.now_ms
+    waits = row.status == Status.ACCEPTED and row.due_ms > unit.now_ms
     _write(unit, row, Happened(event.value), replica, cause, due_ms=row.due_ms if waits else None)
 
 

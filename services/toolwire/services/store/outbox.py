@@ -1,8 +1,9 @@
 """The outbox: what is to be told, written in the transaction that made it true.
 
 A row keeps what changes of its record as it stood; what never changes, the address, and the result (which
-is written once, at the end) are read from the record when the row is sent. So an answer or event that was
-not sent yet goes where the client is *now*, and a row stays small. `forget` leaves a record alone while a
+is written once, at the end) are read from the record when the row is sent, and the pieces of an output event
+from where they are kept. So an answer or event that was not sent yet goes where the client is *now*, and a
+row stays small. `forget` leaves a record alone while a
 row of it stands.
 """
 
@@ -16,7 +17,10 @@ from toolwire.services.store.dialects import insert_or_change
 from toolwire.services.store.history import note
 from toolwire.services.store.port import Cause, Changed, Message
 from toolwire.services.store.rows import Unit, message_of, record_of
-from toolwire.services.store.schema import CHANGING, outbox, records, roles
+from toolwire.services.store.schema import CHANGING, outbox, output, records, roles
+
+MOST_PIECES = 16 * 1024 * 1024
+"""How many characters of output are handed out at once, or one event's if that has more."""
 
 _SENDER = ""
 _QUEUE = "unsent"  # the row of `roles` that hands out one at a time
@@ -36,6 +40,7 @@ _UNSENT = (
     select(
         outbox.c.number,
         outbox.c.event,
+        outbox.c.record_id,
         *(outbox.c[name] for name in CHANGING),
         *(column for column in records.c if column.name not in CHANGING),
     )
@@ -55,6 +60,10 @@ _UNSENT = (
     .limit(bindparam("at_most"))
 )
 
+_PIECES = select(output.c.pieces).where(
+    output.c.record_id == bindparam("record"), output.c.seq == bindparam("its_seq")
+)
+
 
 def tell(
     unit: Unit,
@@ -66,11 +75,12 @@ def tell(
     answer: bool = False,
     cause: Cause | None = None,
     ran_by: str | None = _SENDER,
+    pieces: str | None = None,
 ) -> Changed:
     """Write the event of a job whose record has just become `row`, and its line in the job's history.
 
     A call has its answer only, if wanted. `holder` sends what is written. `ran_by`: whose attempt it was,
-    where that is another's; None: nobody's.
+    where that is another's; None: nobody's. `pieces`: those of an output event, recorded elsewhere.
     """
     record = record_of(row)
     if record.kind == "job":
@@ -82,7 +92,7 @@ def tell(
     sending = {"sender": holder, "sender_until_ms": unit.now_ms + lease_ms}
     written = {"server_id": unit.server_id, "record_id": row.id, "event": name, **sending, **moment}
     number = unit.connection.execute(_WRITE, written).scalar_one()
-    return Changed(record, (message_of(number, name, record),))
+    return Changed(record, (message_of(number, name, record, pieces),))
 
 
 def sent(unit: Unit, numbers: Collection[int]) -> None:
@@ -96,11 +106,30 @@ def unsent(unit: Unit, *, holder: str, lease_ms: int, limit: int) -> Sequence[Me
     """
     _one_at_a_time(unit)
     asked = {"server": unit.server_id, "now_ms": unit.now_ms, "at_most": limit}
-    rows = unit.connection.execute(_UNSENT, asked).all()
-    if rows:
-        leased = {"numbers": [row.number for row in rows], "by": holder, "until_ms": unit.now_ms + lease_ms}
+    found = _read(unit, unit.connection.execute(_UNSENT, asked).all())
+    if found:
+        numbers = [message.number for message in found]
+        leased = {"numbers": numbers, "by": holder, "until_ms": unit.now_ms + lease_ms}
         unit.connection.execute(_LEASE, {"server": unit.server_id, **leased})
-    return [message_of(row.number, row.event, record_of(row)) for row in rows]
+    return found
+
+
+def _read(unit: Unit, rows: Sequence[Row[Any]]) -> list[Message]:
+    """The messages of these rows, the first of them where there is too much output to hold."""
+    messages: list[Message] = []
+    size = 0
+    for row in rows:
+        pieces = _pieces(unit, row) if row.event == EventName.OUTPUT else None
+        size += len(pieces or "")
+        if messages and size > MOST_PIECES:
+            break
+        messages.append(message_of(row.number, row.event, record_of(row), pieces))
+    return messages
+
+
+def _pieces(unit: Unit, row: Row[Any]) -> str | None:
+    which = {"record": row.record_id, "its_seq": row.seq}
+    return unit.connection.execute(_PIECES, which).scalar_one_or_none()
 
 
 def _one_at_a_time(unit: Unit) -> None:

@@ -63,6 +63,10 @@ class NewRecord:
     max_attempts: int
     """How often the tool may start; 1 means that it must not run twice."""
     priority: int = 0
+    run_at_ms: int | None = None
+    """Not to be taken before this time."""
+    needs: str | None = None
+    """What a replica must have to take it, if that is more than the tool: one revision of it."""
     job_id: str | None = None
     """For a job, drawn by the caller."""
 
@@ -79,6 +83,8 @@ class Record:
     args: str
     """Canonical JSON; empty once forgotten."""
     trace: str | None
+    needs: str
+    """What a replica must have to take it: the tool, or one revision of it."""
     address: Address
     status: Status
     attempt: int
@@ -89,6 +95,12 @@ class Record:
     seq: int
     progress: str | None
     """JSON of `Progress`."""
+    question: str | None
+    """JSON of what a parked job asks: `Question`, and the name of the answer's model."""
+    checkpoint: str | None
+    """Canonical JSON: what the tool saved last."""
+    answers: str | None
+    """A JSON object: by the questions' keys, what the owner answered, and what came with that."""
     result: str | None
     """Canonical JSON, when the status is `done` and the body has not left yet."""
     error: str | None
@@ -126,6 +138,8 @@ class Message:
     seq: int
     record: Record
     """The record as it stood when this was written: what the message tells."""
+    output: str | None = None
+    """The pieces of an output event, as a JSON array."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +167,28 @@ class Outcome:
     result: str | None = None
     error: str | None = None
     cause: Cause | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Emitted:
+    """The pieces that one output event told."""
+
+    seq: int
+    """The event's."""
+    attempt: int
+    pieces: str
+    """A JSON array."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What a job put out, oldest first, as far as it was asked for."""
+
+    seq: int
+    """How many events the job had recorded: nothing that one of them told is missing before the last here."""
+    emitted: tuple[Emitted, ...]
+    more: bool
+    """Whether there is more after the last of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +240,9 @@ class Store(Protocol):
         ...
 
     async def take(
-        self, tools: Collection[str], *, token: str, holder: str, lease_ms: int, kinds: Collection[Kind]
+        self, needs: Collection[str], *, token: str, holder: str, lease_ms: int, kinds: Collection[Kind]
     ) -> Changed | None:
-        """Take the best runnable record under `token`: accepted, due, of one of these tools, before its
+        """Take the best runnable record under `token`: accepted, due, with one of these needs, before its
         deadline; by priority, then the client with the fewest running, then age, which counts from `due_ms`.
         Counts the attempt, which starts without progress.
         """
@@ -233,6 +269,47 @@ class Store(Protocol):
         """
         ...
 
+    async def emit(
+        self, token: str, pieces: str, *, after: int, holder: str, lease_ms: int
+    ) -> Changed | None:
+        """Record pieces of output, a JSON array, with their event, which follows the event number `after`.
+        None: the token is lost, or something follows that event already. So the same pieces can be given
+        again where it is not known whether they were recorded.
+        """
+        ...
+
+    async def save(self, token: str, checkpoint: str) -> bool:
+        """Keep what the tool wants to find again in its next attempt. No event, and the snapshot stays as it
+        is. False: the token is lost and nothing was written.
+        """
+        ...
+
+    async def park(
+        self, token: str, question: str, *, progress: str | None, holder: str, lease_ms: int
+    ) -> Changed | None:
+        """End the attempt with a question to the job's owner: `input_required`, held by nobody, and with one
+        attempt more than before. None: the token is lost and nothing was written. Where a cancel was asked
+        for, it is `cancelled` instead, and told so.
+        """
+        ...
+
+    async def answer(
+        self,
+        client_id: str,
+        job_id: str,
+        key: str,
+        answer: str,
+        *,
+        asked: str,
+        holder: str,
+        lease_ms: int,
+    ) -> Changed | Record | None:
+        """Put a JSON value under `key` into the answers of a parked job, which is `accepted` again, as old as
+        it was. The record as it stands where it does not ask the question `asked` any more: the first answer
+        wins. None: this client has no such job.
+        """
+        ...
+
     async def retry(
         self, token: str, *, delay_ms: int, holder: str, lease_ms: int, cause: Cause | None = None
     ) -> Changed | None:
@@ -256,6 +333,15 @@ class Store(Protocol):
     async def history(self, client_id: str, job_id: str) -> Sequence[HistoryEntry]:
         """What became of one job of this client, oldest first; nothing where it has no such job, or its body
         has left. Of many attempts the newest.
+        """
+        ...
+
+    async def outputs(
+        self, client_id: str, job_id: str, *, after: int, limit: int, most_bytes: int
+    ) -> Outputs | None:
+        """What one job of this client put out after the event number `after`: at most `limit` events' worth
+        and `most_bytes`, but at least one if there is any. None: this client has no such job, or its body has
+        left or is leaving.
         """
         ...
 
@@ -298,8 +384,8 @@ class Store(Protocol):
 
     async def forget(self, *, result_ttl_ms: int, skew_ms: int, limit: int) -> int:
         """Drop bodies of records that ended `result_ttl_ms` ago, and whole records after their deadline plus
-        twice the skew (never before their body left, nor while a message of theirs is unsent). Says how many
-        rows changed.
+        twice the skew (never before their body left, nor while a message of theirs is unsent). What a job put
+        out leaves first, in as many steps as that takes. Says how many rows changed.
         """
         ...
 

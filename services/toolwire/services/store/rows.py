@@ -32,6 +32,7 @@ def record_of(row: Row[Any]) -> Record:
         tool=row.tool,
         args=row.args,
         trace=row.trace,
+        needs=row.needs,
         address=Address(row.reply_to, row.request_digest, row.kid, row.asked_ms),
         status=Status(row.status),
         attempt=row.attempt,
@@ -40,6 +41,9 @@ def record_of(row: Row[Any]) -> Record:
         due_ms=row.due_ms,
         seq=row.seq,
         progress=row.progress,
+        question=row.question if row.status == Status.INPUT_REQUIRED else None,
+        checkpoint=row.checkpoint,
+        answers=row.answers,
         # A message from before the end is read beside a record that may have ended since.
         result=row.result if over else None,
         error=row.error if over else None,
@@ -55,8 +59,8 @@ def record_of(row: Row[Any]) -> Record:
     )
 
 
-def message_of(number: int, event: str | None, record: Record) -> Message:
-    """The message that tells of `record` as it stood."""
+def message_of(number: int, event: str | None, record: Record, output: str | None = None) -> Message:
+    """The message that tells of `record` as it stood; `output` are the pieces of an output event."""
     return Message(
         number=number,
         key=record.key,
@@ -66,6 +70,7 @@ def message_of(number: int, event: str | None, record: Record) -> Message:
         event=None if event is None else EventName(event),
         seq=record.seq,
         record=record,
+        output=output,
     )
 
 
@@ -79,6 +84,7 @@ def columns_of(new: NewRecord, unit: Unit) -> Mapping[str, object]:
         "job_id": new.job_id,
         "meaning": new.meaning,
         "tool": new.tool,
+        "needs": new.needs or new.tool,
         "args": new.args,
         "trace": new.trace,
         "reply_to": new.address.reply_to,
@@ -87,7 +93,7 @@ def columns_of(new: NewRecord, unit: Unit) -> Mapping[str, object]:
         "asked_ms": new.address.asked_ms,
         "max_attempts": new.max_attempts,
         "priority": new.priority,
-        "due_ms": unit.now_ms,
+        "due_ms": max(unit.now_ms, new.run_at_ms or 0),
         "created_ms": unit.now_ms,
         "updated_ms": unit.now_ms,
         "deadline_ms": new.deadline_ms,

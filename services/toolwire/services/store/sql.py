@@ -7,9 +7,21 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 
+from toolwire.contracts.errors import ConfigurationError
 from toolwire.contracts.history import HistoryEntry
 from toolwire.contracts.jobs import Status
-from toolwire.services.store import attempts, claims, counts, history, jobs, outbox, schema, sweep
+from toolwire.services.store import (
+    attempts,
+    claims,
+    counts,
+    history,
+    jobs,
+    outbox,
+    output,
+    questions,
+    sweep,
+)
+from toolwire.services.store.losses import is_refused
 from toolwire.services.store.port import (
     Address,
     Cause,
@@ -20,6 +32,7 @@ from toolwire.services.store.port import (
     Message,
     NewRecord,
     Outcome,
+    Outputs,
     Record,
     RecordKey,
     Store,
@@ -28,6 +41,7 @@ from toolwire.services.store.port import (
 from toolwire.services.store.rows import Unit
 from toolwire.services.store.take import take
 from toolwire.services.store.thread import GroupCommit
+from toolwire.services.store.upgrade import THIS_RELEASE, Release, prepare
 
 T = TypeVar("T")
 
@@ -40,13 +54,16 @@ LONG_WAIT_MS = 100
 class SqlStore(Store):
     """The store of one server in one database."""
 
-    def __init__(self, engine: Engine, server_id: str) -> None:
+    def __init__(self, engine: Engine, server_id: str, release: Release = THIS_RELEASE) -> None:
         self._engine = engine
         self._server_id = server_id
+        self._release = release
         self._thread: GroupCommit | None = None
 
     async def __aenter__(self) -> "SqlStore":
-        """Open, create what is missing. Raises `ConfigurationError` for a newer schema or a foreign file."""
+        """Open, create what is missing. Raises `ConfigurationError` for a newer schema, a foreign file, and
+        where the database does not let us in.
+        """
         self._thread = GroupCommit(self._engine)
         try:
             await self._prepare(self._thread)
@@ -60,8 +77,10 @@ class SqlStore(Store):
         patient_until = time.monotonic() + OPEN_WITHIN_S
         while True:
             try:
-                await thread.run(lambda connection, _now_ms: schema.prepare(connection))
-            except StoreAway:
+                await thread.run(lambda connection, _now_ms: prepare(connection, self._release))
+            except StoreAway as away:
+                if is_refused(away):
+                    raise ConfigurationError(f"the store's database refuses this replica: {away}") from away
                 if time.monotonic() > patient_until:
                     raise
                 await asyncio.sleep(AGAIN_S)
@@ -103,10 +122,10 @@ class SqlStore(Store):
     # --- attempts ---
 
     async def take(
-        self, tools: Collection[str], *, token: str, holder: str, lease_ms: int, kinds: Collection[Kind]
+        self, needs: Collection[str], *, token: str, holder: str, lease_ms: int, kinds: Collection[Kind]
     ) -> Changed | None:
         return await self._run(
-            lambda unit: take(unit, tools, token=token, holder=holder, lease_ms=lease_ms, kinds=kinds)
+            lambda unit: take(unit, needs, token=token, holder=holder, lease_ms=lease_ms, kinds=kinds)
         )
 
     async def renew(self, tokens: Collection[str], *, lease_ms: int) -> Mapping[str, Lease]:
@@ -135,7 +154,43 @@ class SqlStore(Store):
             )
         )
 
+    async def emit(
+        self, token: str, pieces: str, *, after: int, holder: str, lease_ms: int
+    ) -> Changed | None:
+        return await self._run(
+            lambda unit: output.emit(unit, token, pieces, after=after, holder=holder, lease_ms=lease_ms)
+        )
+
+    async def save(self, token: str, checkpoint: str) -> bool:
+        return await self._run(lambda unit: questions.save(unit, token, checkpoint))
+
+    async def park(
+        self, token: str, question: str, *, progress: str | None, holder: str, lease_ms: int
+    ) -> Changed | None:
+        return await self._run(
+            lambda unit: questions.park(
+                unit, token, question, how_far=progress, holder=holder, lease_ms=lease_ms
+            )
+        )
+
     # --- a client's jobs ---
+
+    async def answer(
+        self,
+        client_id: str,
+        job_id: str,
+        key: str,
+        answer: str,
+        *,
+        asked: str,
+        holder: str,
+        lease_ms: int,
+    ) -> Changed | Record | None:
+        return await self._run(
+            lambda unit: questions.answer(
+                unit, client_id, job_id, key, answer, asked=asked, holder=holder, lease_ms=lease_ms
+            )
+        )
 
     async def cancel(
         self, client_id: str, job_id: str, error: str, *, holder: str, lease_ms: int
@@ -149,6 +204,15 @@ class SqlStore(Store):
 
     async def history(self, client_id: str, job_id: str) -> Sequence[HistoryEntry]:
         return await self._run(lambda unit: history.history_of(unit, client_id, job_id))
+
+    async def outputs(
+        self, client_id: str, job_id: str, *, after: int, limit: int, most_bytes: int
+    ) -> Outputs | None:
+        return await self._run(
+            lambda unit: output.outputs(
+                unit, client_id, job_id, after=after, limit=limit, most_bytes=most_bytes
+            )
+        )
 
     async def jobs(
         self, client_id: str, *, statuses: Collection[Status], limit: int, before: str | None

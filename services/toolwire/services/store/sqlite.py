@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import OperationalError
 
 from toolwire.contracts.errors import ConfigurationError
+from toolwire.services.store.schema import stamp
 
 LOCK_WITHIN = 5.0
 """Seconds to wait for other processes. A transaction takes milliseconds: when this is over, one hangs.
@@ -51,6 +52,7 @@ def _configure(connection: sqlite3.Connection, _record: Any) -> None:
     connection.isolation_level = None  # the driver must not begin transactions by itself
     connection.execute("PRAGMA busy_timeout = 0")
     try:
+        _patiently(lambda: _refuse_foreign(connection))
         _patiently(lambda: connection.execute("PRAGMA journal_mode = WAL"))
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
@@ -59,6 +61,14 @@ def _configure(connection: sqlite3.Connection, _record: Any) -> None:
     # NORMAL would survive the kill of any process; a power cut would take back what was confirmed, and the
     # broker no longer has it. Callers that wait share a commit, so under load the sync costs next to nothing.
     connection.execute("PRAGMA synchronous = FULL")
+
+
+def _refuse_foreign(connection: sqlite3.Connection) -> None:
+    """Leave another program's database as it is: the journal mode stays in the file."""
+    tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    names = {name for (name,) in tables if not name.startswith("sqlite_")}
+    if names and stamp.name not in names:
+        raise ConfigurationError("the store's file is another program's database: give another path")
 
 
 def _begin(connection: Connection) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import Delete, Select, Text, Update, bindparam, case, delete, fu
 
 from toolwire.contracts.history import Why
 from toolwire.contracts.jobs import Status, Trigger, step
+from toolwire.services.store import output
 from toolwire.services.store.dialects import BIG, insert_or_change
 from toolwire.services.store.outbox import tell
 from toolwire.services.store.port import Cause, Changed
@@ -60,11 +61,22 @@ _SETTLE_EXPIRED = moved(
 _all_told = ~select(outbox.c.number).where(outbox.c.record_id == records.c.id).exists()
 _old = (_of_this_server, is_over, has_body, records.c.ended_ms <= bindparam("ended_by_ms"), _all_told)
 _FIND_OLD = select(records.c.id, records.c.holder).where(*_old).order_by(records.c.ended_ms)
+_LEAVE = update(records).where(_these, *_old).values(ended_ms=output.LEAVING)
 _DROP_HISTORY = delete(history).where(history.c.record_id.in_(bindparam("ids", expanding=True)))
 _DROP_BODY = (
     update(records)
     .where(_these, *_old)
-    .values(args="", trace=None, progress=None, result=None, error=None, forgotten_ms=bindparam("now_ms"))
+    .values(
+        args="",
+        trace=None,
+        progress=None,
+        question=None,
+        checkpoint=None,
+        answers=None,
+        result=None,
+        error=None,
+        forgotten_ms=bindparam("now_ms"),
+    )
 )
 _stale = (_of_this_server, is_tombstone, records.c.keep_until_ms <= bindparam("due_by_ms"))
 _FIND_STALE = select(records.c.id, records.c.holder).where(*_stale).order_by(records.c.keep_until_ms)
@@ -133,14 +145,21 @@ def settle_expired(unit: Unit, *, expired: str, holder: str, lease_ms: int, limi
 
 
 def forget(unit: Unit, *, result_ttl_ms: int, skew_ms: int, limit: int) -> int:
-    """Drop old bodies, then, with what is left of the limit, tombstones that no replay can reach any more."""
+    """Drop old bodies, then, with what is left of the limit, tombstones that no replay can reach any more.
+
+    What a job put out may be a hundred thousand rows: it leaves before the body, step by step.
+    """
     ended_by_ms, due_by_ms = unit.now_ms - result_ttl_ms, unit.now_ms - 2 * skew_ms
     bodies = _lock(unit, _FIND_OLD, limit, ended_by_ms=ended_by_ms)
+    pieces = output.drop(unit, bodies, limit)
+    if pieces == limit:
+        _change(unit, _LEAVE, bodies, ended_by_ms=ended_by_ms)
+        return pieces
     _change(unit, _DROP_HISTORY, bodies)
     _change(unit, _DROP_BODY, bodies, ended_by_ms=ended_by_ms)
     stale = _lock(unit, _FIND_STALE, limit - len(bodies), due_by_ms=due_by_ms)
     _change(unit, _DROP_RECORD, stale, due_by_ms=due_by_ms)
-    return len(bodies) + len(stale)
+    return pieces + len(bodies) + len(stale)
 
 
 def running(unit: Unit, holder: str) -> int:

@@ -1,18 +1,20 @@
 """Which waiting record runs next: by priority, then the client with the fewest running, then age.
 
-Waiting records lie in lanes: one client, one tool, one priority. Within a lane only the age counts, so the
-head of each lane is all that must be looked at. The index of waiting records is in the order of the lanes,
-and a recursive query jumps from one to the next: the cost grows with the number of lanes, not of records.
+Waiting records lie in lanes: one client, one tool (or revision of it), one priority. Within a lane only the
+age counts, so the head of each lane is all that must be looked at. The index of waiting records is in the
+order of the lanes, and a recursive query jumps from one to the next: the cost grows with the number of
+lanes, not of records.
 
 The age counts from `due_ms`, as in Oban and River: from when the record could first have been taken.
 """
 
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, bindparam, func, select
+from sqlalchemy import CTE, ColumnElement, ScalarSelect, Select, and_, bindparam, func, select
 from sqlalchemy.sql.selectable import FromClause
 
 from toolwire.contracts.jobs import Trigger
+from toolwire.services.failpoints import reach
 from toolwire.services.store.outbox import tell
 from toolwire.services.store.port import Changed, Kind
 from toolwire.services.store.rows import Unit
@@ -36,11 +38,11 @@ def _lanes() -> Select[int]:
     """The id of one waiting record of each lane, in the order of the index."""
     lanes = select(_first_in_order().label("id")).cte("lanes", recursive=True)
     at = records.alias("at")
-    same_client, same_tool = records.c.client_id == at.c.client_id, records.c.tool == at.c.tool
+    same_client, same_needs = records.c.client_id == at.c.client_id, records.c.needs == at.c.needs
     # Not (client, tool, priority) > (...) at once, of which SQLite uses only the first column to search by.
     following = func.coalesce(
-        _first_in_order(same_client, same_tool, records.c.priority > at.c.priority, beside=at),
-        _first_in_order(same_client, records.c.tool > at.c.tool, beside=at),
+        _first_in_order(same_client, same_needs, records.c.priority > at.c.priority, beside=at),
+        _first_in_order(same_client, records.c.needs > at.c.needs, beside=at),
         _first_in_order(records.c.client_id > at.c.client_id, beside=at),
     )
     # The walk ends by itself: behind the last lane the id is NULL, which joins nothing.
@@ -50,9 +52,22 @@ def _lanes() -> Select[int]:
 
 def _first_in_order(*where: ColumnElement[bool], beside: FromClause | None = None) -> ScalarSelect[int]:
     """The first waiting record in the order of the index."""
-    order = (records.c.client_id, records.c.tool, records.c.priority)
+    order = (records.c.client_id, records.c.needs, records.c.priority)
     first = select(records.c.id).where(_of_this_server, is_waiting, *where).order_by(*order).limit(1)
     return first.correlate(beside).scalar_subquery()
+
+
+def _each_lane() -> CTE:
+    """What the records of each lane have in common."""
+    lanes = _lanes().subquery()
+    common = select(records.c.client_id, records.c.needs, records.c.priority)
+    # Before any is chosen: where some lanes are wanted, PostgreSQL would rather look for theirs among all
+    # records.
+    return (
+        common.join(lanes, lanes.c.id == records.c.id)
+        .cte("lane")
+        .prefix_with("MATERIALIZED", dialect="postgresql")
+    )
 
 
 def _same_lane(lane: FromClause) -> Select[int]:
@@ -62,7 +77,7 @@ def _same_lane(lane: FromClause) -> Select[int]:
         .where(
             _runnable,
             records.c.client_id == lane.c.client_id,
-            records.c.tool == lane.c.tool,
+            records.c.needs == lane.c.needs,
             records.c.priority == lane.c.priority,
         )
         .order_by(records.c.due_ms, records.c.id)
@@ -73,7 +88,7 @@ def _same_lane(lane: FromClause) -> Select[int]:
 
 def _best_lanes() -> Select[str, str, int]:
     """The lanes that have something runnable, best first."""
-    lanes, lane, head = _lanes().subquery(), records.alias("lane"), records.alias("head")
+    lane, head = _each_lane(), records.alias("head")
     busy = (
         select(records.c.client_id, func.count().label("running"))
         # The second condition holds for every lease; it makes SQLite search by them.
@@ -82,12 +97,11 @@ def _best_lanes() -> Select[str, str, int]:
         .subquery()
     )
     return (
-        select(lane.c.client_id, lane.c.tool, lane.c.priority)
-        .select_from(lanes)
-        .join(lane, lane.c.id == lanes.c.id)
+        select(lane.c.client_id, lane.c.needs, lane.c.priority)
+        .select_from(lane)
         .join(head, head.c.id == _same_lane(lane).scalar_subquery())
         .outerjoin(busy, busy.c.client_id == lane.c.client_id)
-        .where(lane.c.tool.in_(bindparam("tools", expanding=True)))
+        .where(lane.c.needs.in_(bindparam("needs", expanding=True)))
         .order_by(lane.c.priority.desc(), func.coalesce(busy.c.running, 0), head.c.due_ms, head.c.id)
         .limit(LANES_TRIED)
     )
@@ -99,7 +113,7 @@ _head = (
     .where(
         _runnable,
         records.c.client_id == bindparam("client"),
-        records.c.tool == bindparam("its_tool"),
+        records.c.needs == bindparam("its_needs"),
         records.c.priority == bindparam("its_priority"),
     )
     .order_by(records.c.due_ms, records.c.id)
@@ -118,14 +132,16 @@ _TAKE = moved(
 
 
 def take(
-    unit: Unit, tools: Collection[str], *, token: str, holder: str, lease_ms: int, kinds: Collection[Kind]
+    unit: Unit, needs: Collection[str], *, token: str, holder: str, lease_ms: int, kinds: Collection[Kind]
 ) -> Changed | None:
     """Take the head of the best lane."""
     asked = {"server": unit.server_id, "now_ms": unit.now_ms, "kinds": sorted(kinds)}
     lease = {"new_token": token, "by": holder, "until_ms": unit.now_ms + lease_ms}
-    for lane in unit.connection.execute(_BEST_LANES, {**asked, "tools": sorted(tools)}).all():
-        place = {"client": lane.client_id, "its_tool": lane.tool, "its_priority": lane.priority}
+    for lane in unit.connection.execute(_BEST_LANES, {**asked, "needs": sorted(needs)}).all():
+        place = {"client": lane.client_id, "its_needs": lane.needs, "its_priority": lane.priority}
         row = unit.connection.execute(_TAKE, {**asked, **lease, **place}).one_or_none()
         if row is not None:
-            return tell(unit, row, told_as(Trigger.TAKE), holder=holder, lease_ms=lease_ms)
+            taken = tell(unit, row, told_as(Trigger.TAKE), holder=holder, lease_ms=lease_ms)
+            reach("take.written")
+            return taken
     return None
