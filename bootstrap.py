@@ -19,27 +19,31 @@ ROOT = Path(__file__).resolve().parent
 UNFINISHED = "unfinished"
 
 OLDEST = (3, 11)
-EXTRAS = ".[service,cli,metrics,otel,testing]"
+EXTRAS = ".[service,postgres,cli,metrics,otel,testing]"
 MISSING = 3  # exit code: this machine lacks something, and the message says what to type
 
 TARGETS = {
     "demo": "show the whole system at work, on a broker that it finds or starts",
-    "test": "run every test, on a broker that it finds or starts",
-    "unit": "run the tests that need no broker",
+    "test": "run every test, on a broker and a PostgreSQL that it finds or starts",
+    "unit": "run the tests that need no broker and no PostgreSQL",
     "test-versions": "run every test on each RabbitMQ and Python; `test-versions 4.0` on that one alone",
     "containers": "test the image and docker-compose.yml, with a cluster; minutes, and a Docker engine",
     "fuzz": "look for a message that breaks the reader of messages, for a minute",
     "every-byte": "change every byte of every accepted test vector in all ways; minutes",
+    "chaos": "break everything at full scale: a long backlog, a store away for a minute, full load; half an hour",
     "spec": "write the generated parts of contracts/spec anew",
     "lint": "check style, types and layers",
     "types": "check types alone",
     "help": "show this",
 }
-AT_ONCE = ("--numprocesses", "2", "--dist", "loadscope")  # they mostly wait; each has its own broker
-WITHOUT_BROKER = ("tests/unit", "tests/conformance", "-m", "not broker")
+AT_ONCE = ("--numprocesses", "2", "--dist", "loadscope")  # they mostly wait; each has its own servers
+WITHOUT_SERVERS = ("tests/unit", "tests/conformance", "-m", "not broker and not postgres")
+# Debian's package makes a cluster and starts it, unless a file there says no: nobody asked for that one.
+NO_CLUSTER = Path("/etc/postgresql-common/createcluster.d/toolwire.conf")
 MODULES = {
     "fuzz": "tests.fuzz",
     "every-byte": "tests.fuzz.every_byte",
+    "chaos": "tests.chaos",
     "spec": "spec.write",
     "test-versions": "tests.versions",
 }
@@ -62,7 +66,7 @@ def main() -> int:
     if target == "test":
         return test()
     if target == "unit":
-        return become("pytest", *WITHOUT_BROKER, *sys.argv[2:])
+        return become("pytest", *WITHOUT_SERVERS, *sys.argv[2:])
     if target == "containers":
         return become("pytest", "tests/containers", *sys.argv[2:])
     if target in MODULES:
@@ -82,17 +86,19 @@ def show_targets(*, asked: bool) -> int:
 
 
 def demo() -> int:
-    kind = find_broker("demo") or install_rabbitmq()
+    kind = find("broker", "demo") or install_rabbitmq()
     return become("python", "-m", "toolwire.cli.demo", "--broker", kind) if kind else MISSING
 
 
 def test() -> int:
-    kind = find_broker("tests") or install_rabbitmq()
-    if kind:
-        os.environ["TOOLWIRE_TEST_BROKER"] = kind
+    broker = find("broker", "tests") or install_rabbitmq()
+    database = find("database") or install_postgresql()
+    if broker and database:
+        os.environ.update(TOOLWIRE_TEST_BROKER=broker, TOOLWIRE_TEST_POSTGRES=database)
         return become("pytest", *AT_ONCE, *sys.argv[2:])
-    subprocess.call([VENV.tool("pytest"), *WITHOUT_BROKER])
-    say("FAILED: only the unit tests ran, because there is no broker; what to do is said above")
+    subprocess.call([VENV.tool("pytest"), *WITHOUT_SERVERS])
+    lacking = "no PostgreSQL" if broker else "no broker" if database else "no broker and no PostgreSQL"
+    say(f"FAILED: only the unit tests ran, because there is {lacking}; what to do is said above")
     return MISSING
 
 
@@ -226,12 +232,12 @@ def wanted() -> str:
     return f"{hashlib.sha256((ROOT / 'pyproject.toml').read_bytes()).hexdigest()} {EXTRAS} in {ROOT}"
 
 
-# --- the broker ---
+# --- the broker and the database ---
 
 
-def find_broker(purpose: str) -> str:
-    """Return the kind of broker to use; an empty text where there is none, and then it was said why."""
-    command = [VENV.tool("python"), "-m", "toolwire.testing.find_broker", purpose]
+def find(what: str, *arguments: str) -> str:
+    """Return the kind of broker or database to use; an empty text where there is none, which was said."""
+    command = [VENV.tool("python"), "-m", f"toolwire.testing.find_{what}", *arguments]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
     if done.returncode not in (0, MISSING):
         raise SystemExit(done.returncode)  # it broke, which says nothing of brokers
@@ -258,6 +264,23 @@ def install_rabbitmq() -> str:
         if not had_erlang:
             succeeds("epmd", "-kill")
     return "node"
+
+
+def install_postgresql() -> str:
+    """Install the system's PostgreSQL if that can be done; return the kind of database that it makes."""
+    asked_for_another = os.environ.get("TOOLWIRE_TEST_POSTGRES", "cluster") != "cluster"
+    if asked_for_another or os.environ.get("TOOLWIRE_TEST_POSTGRES_URL"):
+        return ""
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        apt_install("postgresql", "there is no PostgreSQL")  # says what to type
+        return ""
+    NO_CLUSTER.parent.mkdir(parents=True, exist_ok=True)
+    NO_CLUSTER.write_text("create_main_cluster = false\n")
+    try:
+        apt_install("postgresql", "there is no PostgreSQL")
+    finally:
+        NO_CLUSTER.unlink()
+    return "cluster"
 
 
 # --- commands ---

@@ -32,12 +32,12 @@ for node in "$@"; do
     inside="$inside'amqp://toolwire:$broker_password@${node%:*}:5672/', "
     outside="$outside'amqp://toolwire:$broker_password@127.0.0.1:${node#*:}/', "
 done
-echo "broker_url = [$inside]" >"$server_home/toolwire.toml"
+store="postgresql://toolwire:$(password /passwords/postgres/password)@postgres/toolwire"
+printf "broker_url = [%s]\nstore = '%s'\n" "$inside" "$store" >"$server_home/toolwire.toml"
 printf "client = '%s'\nserver = '%s'\nbroker_url = [%s]\n" "$client" "$server" "$outside" >"$client_home/toolwire.toml"
 # Settings in the working folder go before those in the home: in the network the nodes have other addresses.
 echo "broker_url = [$inside]" >/homes/client/toolwire.toml
 
-password /passwords/postgres/password >/dev/null
 printf 'default_user = toolwire\ndefault_pass = %s\n' "$broker_password" >/passwords/rabbitmq/user.conf
 # RabbitMQ and PostgreSQL read them as users of their own.
 chmod 755 /passwords/rabbitmq /passwords/postgres

@@ -15,42 +15,57 @@ import pytest_asyncio
 
 if TYPE_CHECKING:
     from toolwire.testing.brokers import Broker, Kind
+    from toolwire.testing.databases import Postgres
 
 NEEDS_BROKER = ("broker", "adversity", "tutorial", "examples")
 CONSUMER_TIMEOUT_S = "15"
+GIVEN = dict(os.environ)  # a server may be asked for when a test's environment is clean already
 SETTLE_WITHIN = 1.0  # seconds that a task which is ending already may take to end
 
 TESTS = Path(__file__).parent
-BROKERS = pytest.StashKey[set[str]]()
+SERVERS = pytest.StashKey[set[str]]()
 
 
-# --- which tests need a broker ---
+# --- which tests need a broker or a database ---
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that need a broker, by their folder, and run the others first: they tell sooner.
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the tests that need a broker, by their folder, and a PostgreSQL, by its fixture.
 
-    Those of tests/conformance run on both sides: there the parameter `rabbitmq` carries the marker.
+    The others run first: they tell sooner. Those of tests/conformance, and those of every store, run on
+    several sides: there the parameter carries the marker. In the processes of pytest-xdist the others come
+    last: many short modules, so that none of the processes is left alone with a long one.
     """
     for item in items:
         if item.path.relative_to(TESTS).parts[0] in NEEDS_BROKER:
             item.add_marker("broker")
-    items.sort(key=lambda item: item.get_closest_marker("broker") is not None)
+        if "postgres" in getattr(item, "fixturenames", ()):
+            item.add_marker("postgres")
+    items.sort(
+        key=lambda item: [item.get_closest_marker(name) is not None for name in ("broker", "postgres")],
+        reverse=hasattr(config, "workerinput"),  # which keeps the order of those that are alike
+    )
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say which broker the tests ran on."""
-    told: set[str] = config.stash.setdefault(BROKERS, set())
-    for broker in sorted(told):
-        terminalreporter.write_line(f"broker: {broker}")
+    """Say which broker and which database the tests ran on."""
+    told: set[str] = config.stash.setdefault(SERVERS, set())
+    for server in sorted(told):
+        terminalreporter.write_line(server)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Take over what a process of pytest-xdist ran its part of the tests on."""
-    told = getattr(node, "workeroutput", {}).get("broker")
-    if told is not None:
-        node.config.stash.setdefault(BROKERS, set()).add(told)
+    told: list[str] = getattr(node, "workeroutput", {}).get("servers", [])
+    node.config.stash.setdefault(SERVERS, set()).update(told)
+
+
+def note_server(config: pytest.Config, what: str) -> None:
+    """Have it said at the end of the run what the tests ran on."""
+    told = config.stash.setdefault(SERVERS, set())
+    told.add(what)
+    getattr(config, "workeroutput", {})["servers"] = sorted(told)  # for the one that started this process
 
 
 # --- the broker ---
@@ -71,8 +86,7 @@ def broker(pytestconfig: pytest.Config) -> Iterator[Broker]:
     kind: Kind = find_broker(FOR_TESTS)
     timeout_s = float(os.environ.get("TOOLWIRE_TEST_CONSUMER_TIMEOUT_S") or CONSUMER_TIMEOUT_S)
     with running_broker(kind, consumer_timeout_s=timeout_s) as running:
-        pytestconfig.stash[BROKERS] = {str(running)}
-        getattr(pytestconfig, "workeroutput", {})["broker"] = str(running)
+        note_server(pytestconfig, f"broker: {running}")
         yield running
 
 
@@ -86,6 +100,30 @@ def broker_url(broker: Broker) -> str:
 def vhost_url(broker: Broker) -> Iterator[str]:
     """Give the URL of a virtual host that is this test's alone."""
     with broker.virtual_host() as url:
+        yield url
+
+
+# --- the database ---
+
+
+@pytest.fixture(scope="session")
+def postgres(pytestconfig: pytest.Config) -> Iterator[Postgres]:
+    """Run one PostgreSQL for the whole run, or for each process of pytest-xdist.
+
+    Without one every test that needs it fails; none is skipped.
+    """
+    from toolwire.testing.databases import running_postgres
+    from toolwire.testing.find_database import URL, find_postgres
+
+    with running_postgres(find_postgres(GIVEN), GIVEN.get(URL, "")) as running:
+        note_server(pytestconfig, f"database: {running}")
+        yield running
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> Iterator[str]:
+    """Give the URL of an empty database that is this test's alone."""
+    with postgres.database() as url:
         yield url
 
 

@@ -1,15 +1,22 @@
 """`docker compose up --wait`, and what its comment says can be done then."""
 
+import asyncio
 import json
 import os
 import stat
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.command_line import TOOLWIRE
 from tests.containers.compose import PATIENCE_S, Compose, eventually, health, inspect, output
+from toolwire.client import Client
+from toolwire.contracts.jobs import Status
 
 REPLICAS = 2
+LONG = [20] * 8  # seconds of jobs: as many as both replicas run at the same time
+SHORT = [1] * 8
 OURS = 10001  # the user of the image
 
 
@@ -22,6 +29,15 @@ def test_it_ends_healthy_from_nothing_and_again(system: Compose) -> None:
         assert [health(each) for each in system.containers(service)] == ["healthy"] * len(
             system.containers(service)
         )
+
+
+def test_the_store_is_the_postgresql_in_it(system: Compose) -> None:
+    job = system.toolwire("submit", "start_long_task", "seconds=1")["job_id"]
+    select = "SELECT job_id FROM tw_records WHERE job_id IS NOT NULL"
+    assert job in system("exec", "-T", "postgres", "psql", "--username=toolwire", "-qAtc", select).split()
+    looked = system("exec", "-T", "demo", "toolwire", "doctor", "--only", "store", "--json")
+    assert json.loads(looked)["worst"] == "ok", looked
+    assert "store.sqlite3" not in system("exec", "-T", "demo", "ls", "-A", "/homes/server")
 
 
 def test_a_call_from_inside(system: Compose) -> None:
@@ -92,11 +108,12 @@ def test_a_stopped_replica_drains(system: Compose) -> None:
     system.up()
 
 
-def test_a_replica_without_a_broker_is_unhealthy_until_it_is_back(system: Compose) -> None:
-    system("kill", "rabbitmq")
+@pytest.mark.parametrize("service", ["rabbitmq", "postgres"])
+def test_a_replica_is_unhealthy_until_what_it_needs_is_back(system: Compose, service: str) -> None:
+    system("kill", service)
     demos = system.containers("demo")
     eventually(lambda: {health(each) for each in demos} == {"unhealthy"}, "both replicas are unhealthy")
-    system("start", "rabbitmq")
+    system("start", service)
     eventually(lambda: {health(each) for each in demos} == {"healthy"}, "both replicas are healthy")
     assert system.containers("demo") == demos
     assert system.toolwire("call", "batch_sum", "numbers=[4]")["total"] == 4
@@ -114,3 +131,16 @@ def test_a_killed_replicas_job_is_taken_over(system: Compose) -> None:
     ended = system.toolwire("poll", job)
     assert (ended["status"], ended["attempt"]) == ("done", 2)
     assert inspect(first)["State"]["Running"] is False
+
+
+@pytest.mark.promise("P8")
+async def test_a_restart_of_everything_loses_no_job(system: Compose, tmp_path: Path) -> None:
+    """Some run and more wait while broker, database and replicas go and come back."""
+    system.up()
+    async with Client(home=system.client_home(tmp_path), timeout=PATIENCE_S) as client:
+        jobs = [await client.submit("start_long_task", {"seconds": seconds}) for seconds in LONG + SHORT]
+        await asyncio.to_thread(system, "restart")
+        await asyncio.gather(*(job.result(timeout=PATIENCE_S) for job in jobs))
+        listed = await client.list_jobs(statuses=[Status.DONE])
+    assert {job.id for job in jobs} <= {job.job_id for job in listed.jobs}
+    system.up()

@@ -33,6 +33,7 @@ def test_signals_reach_the_replica() -> None:
 def test_the_extras_that_are_installed_exist() -> None:
     (extras,) = re.findall(r"\.whl\)\[([a-z,]+)\]", DOCKERFILE)
     assert set(extras.split(",")) <= set(PROJECT["optional-dependencies"])
+    assert "postgres" in extras.split(",")
 
 
 def test_what_is_sent_to_the_engine_is_listed_one_by_one() -> None:
@@ -56,6 +57,12 @@ def test_ports_are_published_on_the_loopback_interface_alone() -> None:
 def test_no_secret_is_written_down(text: str) -> None:
     assert not re.findall(r"amqps?://[^\s:]+:[^\s@]+@", text)
     assert not re.findall(r"(?i)(?:pass|password|secret|cookie)[ \t]*[:=][ \t]*['\"]?[A-Za-z0-9]{4,}", text)
+
+
+def test_the_replicas_read_the_stores_url_from_a_file() -> None:
+    """With its password it has no place in an environment, which `docker inspect` shows."""
+    assert "store='postgresql://" in KEYS.replace('"', "'")
+    assert "TOOLWIRE_STORE" not in COMPOSE + DOCKERFILE
 
 
 def test_the_keys_are_those_of_the_demo_service() -> None:

@@ -43,7 +43,10 @@ def _watched(spec: ToolSpec, faults: Faults) -> ToolSpec:
         asyncio.run_coroutine_threadsafe(faults.worked(), loop).result()
         return result
 
-    return replace(spec, function=on_the_loop if spec.is_async else in_a_thread)
+    if spec.is_async:
+        return replace(spec, function=on_the_loop)
+    # Also what runs in a process elsewhere: nobody here would know when it has done its work there.
+    return replace(spec, function=in_a_thread, run_in="thread")
 
 
 class Restarted:

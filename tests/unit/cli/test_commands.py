@@ -17,8 +17,8 @@ from toolwire.cli.running import exit_code_of
 from toolwire.contracts.errors import ConfigurationError
 
 COMMANDS = [
-    *("dev", "serve", "call", "submit", "poll", "watch", "cancel", "doctor"),
-    *("jobs list", "jobs show", "tools list", "tools describe"),
+    *("dev", "serve", "call", "submit", "poll", "watch", "answer", "cancel", "doctor"),
+    *("jobs list", "jobs show", "jobs output", "tools list", "tools describe"),
 ]
 
 

@@ -13,7 +13,8 @@ from tests.unit.services.given import TOOLS, new_record
 from toolwire.cli.doctor.finding import Finding, Level
 from toolwire.cli.doctor.managed import Unseen
 from toolwire.cli.doctor.records import judge_store
-from toolwire.cli.doctor.store import FileSeen, StoreSeen, filesystem_of, look_at_store
+from toolwire.cli.doctor.store import StoreSeen, look_at_store
+from toolwire.cli.doctor.store_file import FileSeen, filesystem_of
 from toolwire.client.settings import read_settings
 from toolwire.services.settings import ServiceSettings
 from toolwire.services.store import open_store
@@ -65,7 +66,9 @@ async def test_a_store_at_rest_is_ok_and_stays_as_it_is(settings: ServiceSetting
     found = judged(settings)
     assert bad(found) == []
     assert seen(settings).number == SCHEMA_NUMBER
-    assert seen(settings).journal == "wal"
+    place = seen(settings).place
+    assert isinstance(place, FileSeen)
+    assert place.journal == "wal"
     assert {file.name: file.read_bytes() for file in settings.home.iterdir()} == before
 
 
@@ -108,8 +111,10 @@ async def test_another_servers_rows_are_its_own(settings: ServiceSettings) -> No
 
 async def test_a_newer_schema_is_left_alone(settings: ServiceSettings) -> None:
     await written(settings)
-    change(settings, "UPDATE tw_schema SET number = 99")
+    change(settings, "UPDATE tw_schema SET number = 99, oldest = 98")
     assert bad(judged(settings)) == [(Level.ERROR, "newer_schema")]
+    change(settings, "UPDATE tw_schema SET oldest = 1")
+    assert bad(judged(settings)) == [(Level.NOTE, "younger_schema")]
     change(settings, "UPDATE tw_schema SET number = 0")
     assert bad(judged(settings)) == [(Level.NOTE, "older_schema")]
 
@@ -129,10 +134,10 @@ async def test_who_may_read_it(settings: ServiceSettings) -> None:
 
 
 def test_another_kind_of_store_is_not_looked_into(tmp_path: Path) -> None:
-    settings = read_settings(ServiceSettings, home=tmp_path, store="postgresql://user:secret@db/tools")
+    settings = read_settings(ServiceSettings, home=tmp_path, store="mysql://user:secret@db/tools")
     found = look_at_store(settings, SERVER)
     assert isinstance(found, Unseen)
-    assert "postgresql" in found.because
+    assert "mysql" in found.because
     assert "secret" not in found.because
     nonsense = look_at_store(read_settings(ServiceSettings, home=tmp_path, store="sqlite:nonsense"), SERVER)
     assert isinstance(nonsense, Unseen)
@@ -147,6 +152,7 @@ def file_seen(**but: Any) -> FileSeen:
         "bytes": 1,
         "free_bytes": 2 * GIBIBYTE,
         "filesystem": "ext4",
+        "journal": "wal",
     }
     return FileSeen(**good | but)
 
@@ -161,24 +167,24 @@ def file_seen(**but: Any) -> FileSeen:
         ({"free_bytes": 1}, [(Level.ERROR, "disk_space")]),
         ({"bytes": 11 * GIBIBYTE}, [(Level.WARNING, "store_size")]),
         ({"owner": -7}, [(Level.NOTE, "store_owner")]),
+        ({"journal": "rollback"}, [(Level.WARNING, "no_wal")]),
     ],
 )
 def test_the_file_itself(but: dict[str, Any], expected: list[tuple[Level, str]]) -> None:
-    store = StoreSeen(file_seen(**but), "wal", SCHEMA_NUMBER)
+    store = StoreSeen("file", file_seen(**but), SCHEMA_NUMBER)
     assert bad(judge_store(store, where="")) == expected
 
 
 @pytest.mark.parametrize(
     ("but", "expected"),
     [
-        ({"journal": "rollback"}, [(Level.WARNING, "no_wal")]),
         ({"oldest_open_ms": 3 * 24 * 3600 * 1000, "jobs": {"running": 1}}, [(Level.NOTE, "old_job")]),
         ({"lost": 1, "overdue": 2}, [(Level.ERROR, "expired_leases"), (Level.ERROR, "overdue")]),
     ],
 )
 def test_what_the_rows_tell(but: dict[str, Any], expected: list[tuple[Level, str]]) -> None:
-    good: dict[str, Any] = {"journal": "wal", "number": SCHEMA_NUMBER}
-    assert bad(judge_store(StoreSeen(file_seen(), **good | but), where="")) == expected
+    good: dict[str, Any] = {"number": SCHEMA_NUMBER}
+    assert bad(judge_store(StoreSeen("file", file_seen(), **good | but), where="")) == expected
 
 
 MOUNTS = r"""22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
@@ -204,5 +210,5 @@ def test_the_file_system_is_that_of_the_nearest_mount(path: str, kind: str) -> N
 
 def test_a_client_is_named_nowhere() -> None:
     """A report may be pasted into a ticket: it counts, and shows no arguments."""
-    store = StoreSeen(file_seen(), "wal", SCHEMA_NUMBER, {"done": 3})
+    store = StoreSeen("file", file_seen(), SCHEMA_NUMBER, jobs={"running": 3})
     assert CLIENT not in "".join(finding.what for finding in judge_store(store, where=""))

@@ -10,10 +10,12 @@ from toolwire.cli.following import NAMES, describe, document, json_lines, words
 from toolwire.contracts.errors import Code, WireError
 from toolwire.contracts.events import (
     Accepted,
+    Answered,
     Cancelled,
     Current,
     Done,
     Failed,
+    InputRequired,
     JobEvent,
     Output,
     Progressed,
@@ -21,8 +23,13 @@ from toolwire.contracts.events import (
     Started,
 )
 from toolwire.contracts.jobs import Status
-from toolwire.contracts.snapshots import JobSnapshot, Progress
+from toolwire.contracts.snapshots import JobSnapshot, Progress, Question
 
+QUESTION = Question(
+    key="Approval",
+    prompt="go\x07 on?",
+    answer_schema={"properties": {"approved": {"type": "boolean"}}, "required": ["approved"]},
+)
 HALF = Progress(fraction=0.5, message="half\x07 way")
 
 
@@ -42,6 +49,8 @@ def snapshot(status: Status = Status.RUNNING, progress: Progress | None = None) 
         created_ms=1,
         started_ms=1,
         updated_ms=1,
+        due_ms=1 if status is Status.ACCEPTED else None,
+        question=QUESTION if status is Status.INPUT_REQUIRED else None,
         deadline_ms=2,
         poll_after_ms=None if status.final else 1,
         final=status.final,
@@ -59,7 +68,12 @@ SHOWN: list[tuple[JobEvent, str]] = [
         Retrying(snapshot(Status.ACCEPTED)),
         "retrying: attempt 2 did not end the job, its history says why: toolwire jobs show job-1",
     ),
-    (Output(snapshot(), "text"), "output text"),
+    (Output(snapshot(), ("text", 2, {"a": None})), 'output text\noutput 2\noutput {"a": null}'),
+    (
+        InputRequired(snapshot(Status.INPUT_REQUIRED)),
+        "asks Approval: go\ufffd on?\nto answer it: toolwire answer job-1 approved=true",
+    ),
+    (Answered(snapshot(Status.ACCEPTED)), "answered"),
     (Done(snapshot(Status.DONE)), "done"),
     (Failed(snapshot(Status.ERROR)), "error"),
     (Cancelled(snapshot(Status.CANCELLED)), "cancelled"),
@@ -82,7 +96,7 @@ def test_every_event_has_a_name() -> None:
 def test_programs_get_one_json_document_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     with json_lines() as show:
         show(Started(snapshot()))
-        show(Output(snapshot(), [1]))
+        show(Output(snapshot(), (1,)))
     started, output = map(json.loads, capsys.readouterr().out.splitlines())
     assert started == {"event": "started", "snapshot": snapshot().model_dump(mode="json")}
     assert output["event"] == "output"

@@ -11,7 +11,7 @@ from toolwire.cli.times import clock, moment, span
 from toolwire.contracts.errors import Code, WireError
 from toolwire.contracts.history import Happened, HistoryEntry, JobHistory, Why
 from toolwire.contracts.jobs import Status
-from toolwire.contracts.snapshots import JobSnapshot, Progress
+from toolwire.contracts.snapshots import JobSnapshot, Progress, Question
 
 NOON = 1_800_000_000_000
 BROKE = WireError(code=Code.INTERNAL, message="broke", retryable=False, data={"error_id": "id-1"})
@@ -31,11 +31,24 @@ def snapshot(status: Status = Status.RUNNING, **changes: Any) -> JobSnapshot:
         "created_ms": NOON,
         "started_ms": NOON,
         "updated_ms": NOON + 60_000,
+        "due_ms": NOON if status is Status.ACCEPTED else None,
+        "question": None,
         "deadline_ms": NOON + 3_600_000,
         "poll_after_ms": None if status.final else 1,
         "final": status.final,
     }
     return JobSnapshot(**known | changes)
+
+
+QUESTION = Question(
+    key="Approval",
+    prompt="Deploy\x07 it?",
+    answer_schema={
+        "type": "object",
+        "properties": {"approved": {"type": "boolean"}},
+        "required": ["approved"],
+    },
+)
 
 
 def entry(event: Happened, attempt: int = 1, at: int = 0, **more: Any) -> HistoryEntry:
@@ -96,7 +109,8 @@ def test_a_running_job_is_understood_from_its_page() -> None:
 def test_why_an_attempt_was_not_the_last_is_told() -> None:
     lost = entry(Happened.RETRYING, at=2_000, why=Why.LEASE_LOST)
     broke = entry(Happened.RETRYING, 2, at=3_000, why=Why.BROKE, error_id="id-1", due_ms=NOON + 63_000)
-    lines = page(snapshot(Status.ACCEPTED, attempt=2), [*STARTED, lost, broke], at=4_000)
+    waits = snapshot(Status.ACCEPTED, attempt=2, due_ms=NOON + 63_000)
+    lines = page(waits, [*STARTED, lost, broke], at=4_000)
     assert "status     accepted: attempt 3 starts in 59s" in lines
     assert any("attempt 1, on replica-1, the lease was lost" in line for line in lines)
     assert any(line.endswith("the tool broke, error id id-1, again after 1m0s") for line in lines)
@@ -163,3 +177,16 @@ def test_silent_jobs_are_asked_for_among_those_that_are_not_over() -> None:
 )
 def test_what_is_wanted(wanted: Wanted, fits: bool) -> None:
     assert wanted.fits(snapshot(), NOON + 90_000) is fits
+
+
+def test_a_parked_job_says_what_it_asks_and_how_it_is_answered() -> None:
+    parked = snapshot(Status.INPUT_REQUIRED, question=QUESTION)
+    asked = entry(Happened.INPUT_REQUIRED, at=7)
+    lines = page(parked, [*STARTED, asked], flags=" --server server-1")
+    assert "status     input_required: waits for its owner's answer, and holds no replica" in lines
+    assert "question   Approval: Deploy\ufffd it?" in lines
+    assert "           answer: {approved: true or false}" in lines
+    assert "  answer it:             toolwire answer job-1 approved=true --server server-1" in lines
+    assert "  end it:                toolwire cancel job-1 --server server-1" in lines
+    cells = dict(zip(HEADINGS, row(parked, NOON + 90_000), strict=True))
+    assert cells["MESSAGE"] == "asks Approval: Deploy\x07 it?"

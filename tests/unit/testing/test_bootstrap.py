@@ -1,5 +1,6 @@
-"""What bootstrap.py does before anything is installed: it finds the Pythons that it is asked for."""
+"""What bootstrap.py does with nothing but Python: it finds the Pythons that it is asked for, and installs."""
 
+import os
 import platform
 import sys
 from pathlib import Path
@@ -57,3 +58,47 @@ def test_an_environment_that_stands_elsewhere_or_was_cut_short_is_made_anew(tmp_
         assert not venv.can_be_kept()
     venv.stamp_file.write_text(bootstrap.wanted(), encoding="utf-8")
     assert venv.can_be_kept()
+
+
+APT = """#!/bin/sh
+echo "$@" >>"$0.asked"
+case "$*" in install*) PATH=/usr/bin:/bin; cp "{file}" "$0.seen" ;; esac
+"""
+
+
+def test_a_postgresql_is_installed_without_a_cluster_of_its_own(
+    bare: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = bare / "createcluster.d" / "toolwire.conf"
+    monkeypatch.setattr(bootstrap, "NO_CLUSTER", file)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setenv("DEBIAN_FRONTEND", "")  # which it sets, and which is put back
+    apt = bare / "apt-get"
+    apt.write_text(APT.format(file=file), encoding="utf-8")
+    apt.chmod(0o700)
+    assert bootstrap.install_postgresql() == "cluster"
+    assert capsys.readouterr().out.startswith("toolwire: there is no PostgreSQL: installing Debian's package")
+    assert (bare / "apt-get.asked").read_text(encoding="utf-8").splitlines()[-1].endswith(" postgresql")
+    assert (bare / "apt-get.seen").read_text(encoding="utf-8") == "create_main_cluster = false\n"
+    assert not file.exists()
+
+
+def test_without_root_it_is_said_what_to_type(
+    bare: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (bare / "apt-get").touch(0o700)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert bootstrap.install_postgresql() == ""
+    assert "    sudo apt-get install postgresql\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "asked", [{"TOOLWIRE_TEST_POSTGRES": "container"}, {"TOOLWIRE_TEST_POSTGRES_URL": "postgresql://there/"}]
+)
+def test_who_asked_for_another_postgresql_gets_none_installed(
+    bare: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], asked: dict[str, str]
+) -> None:
+    for name, value in asked.items():
+        monkeypatch.setenv(name, value)
+    assert bootstrap.install_postgresql() == ""
+    assert capsys.readouterr().out == ""

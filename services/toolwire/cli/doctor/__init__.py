@@ -12,6 +12,7 @@ file, no record.
     managed        what the management API tells
     permissions, queues, policies
     service        a signed round trip, and the clocks
-    store, records the service's store, read only
+    store          the service's store, read only                     (a file or a database)
+    records        judges it, with `databases`
     report         for people, and as JSON
 """

@@ -172,5 +172,7 @@ async def _answer(
 async def _store(settings: ServiceSettings, areas: Collection[Area]) -> Any:
     if Area.STORE not in areas:
         return None
-    late = Unseen(f"it took longer than {LIMIT_S:g} s", "is its file system there? df")
+    late = Unseen(
+        f"it took longer than {LIMIT_S:g} s", "is its file system there (df), or its server (pg_isready)?"
+    )
     return await in_time(in_thread(lambda: look_at_store(settings, settings.server)), late)

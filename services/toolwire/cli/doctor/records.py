@@ -1,11 +1,14 @@
-"""Judges a store: its file, and what its rows tell of replicas that are not at work."""
+"""Judges a store: where it is, its tables, and what its rows tell of replicas that are not at work."""
 
 from collections.abc import Iterator
 
+from toolwire.cli.doctor.databases import judge_database
 from toolwire.cli.doctor.finding import Area, Desk, Finding, count
 from toolwire.cli.doctor.home import OTHERS
 from toolwire.cli.doctor.managed import Unseen
-from toolwire.cli.doctor.store import FileSeen, StoreSeen
+from toolwire.cli.doctor.store import StoreSeen
+from toolwire.cli.doctor.store_database import DatabaseSeen
+from toolwire.cli.doctor.store_file import FileSeen
 from toolwire.services.store.schema import SCHEMA_NUMBER
 
 NETWORK = ("nfs", "cifs", "smb", "9p", "fuse.sshfs", "afs", "ceph", "glusterfs", "fuse.glusterfs", "lustre")
@@ -23,17 +26,16 @@ def judge_store(seen: StoreSeen | Unseen, *, where: str) -> Iterator[Finding]:
     if isinstance(seen, Unseen):
         yield Desk(Area.STORE, where).unseen("store", "the store", seen.because, seen.remedy)
         return
-    desk = Desk(Area.STORE, str(seen.file.path))
-    yield from judge_file(desk, seen.file)
-    if seen.complaint:
-        yield desk.error(
-            "store_unreadable",
-            f"it cannot be read: {seen.complaint}",
-            "check it: sqlite3 FILE 'PRAGMA integrity_check'; or give the service another path with --store",
-        )
+    desk = Desk(Area.STORE, seen.where)
+    if isinstance(seen.place, FileSeen):
+        yield from judge_file(desk, seen.place)
+    elif seen.place is not None:
+        yield from judge_database(desk, seen.place)
+    if seen.complaint is not None:
+        yield desk.error(seen.complaint.check, seen.complaint.what, seen.complaint.remedy)
         return
     yield from _judge_schema(desk, seen)
-    if seen.number is not None and seen.number <= SCHEMA_NUMBER:
+    if seen.number is not None and seen.oldest <= SCHEMA_NUMBER:
         yield from judge_records(desk, seen)
 
 
@@ -66,28 +68,47 @@ def judge_file(desk: Desk, file: FileSeen) -> Iterator[Finding]:
             f"it has {file.bytes // MEBIBYTE} MiB",
             "keep results for a shorter time (--result-ttl); stop the replicas once for: sqlite3 FILE VACUUM",
         )
+    if file.journal not in {"wal", ""}:
+        yield desk.warning(
+            "no_wal",
+            f"its journal mode is {file.journal}: readers and the writer hold each other up",
+            "start a replica: it sets WAL",
+        )
 
 
 def _judge_schema(desk: Desk, seen: StoreSeen) -> Iterator[Finding]:
     if seen.number is None:
-        yield desk.note("no_schema", "no replica has written to it yet", "toolwire serve MODULE:ATTR")
-    elif seen.number > SCHEMA_NUMBER:
-        yield desk.error(
-            "newer_schema",
-            f"a newer release wrote it: its schema is {seen.number}, this release knows {SCHEMA_NUMBER}",
-            "pip install --upgrade toolwire",
-        )
+        yield from _judge_no_schema(desk, seen.place)
+    elif seen.number == SCHEMA_NUMBER:
+        yield desk.ok("schema", "its tables are those of this release")
     elif seen.number < SCHEMA_NUMBER:
         yield desk.note(
             "older_schema",
-            f"its schema is {seen.number}, this release has {SCHEMA_NUMBER}",
-            "nothing: the next replica that starts adds what is missing",
+            f"its tables are of an older release ({seen.number}, this one has {SCHEMA_NUMBER})",
+            "nothing: the next replica of this release that starts brings them up",
         )
-    if seen.journal not in {"wal", ""}:
-        yield desk.warning(
-            "no_wal",
-            f"its journal mode is {seen.journal}: readers and the writer hold each other up",
-            "start a replica: it sets WAL",
+    elif seen.oldest <= SCHEMA_NUMBER:
+        yield desk.note(
+            "younger_schema",
+            f"a newer release has changed its tables ({seen.number}, this one has {SCHEMA_NUMBER}); this one "
+            "may work beside it",
+            "pip install --upgrade toolwire, before the release after that",
+        )
+    else:
+        yield desk.error(
+            "newer_schema",
+            f"a newer release has changed its tables: they need {seen.oldest}, this one has {SCHEMA_NUMBER}",
+            "pip install --upgrade toolwire",
+        )
+
+
+def _judge_no_schema(desk: Desk, place: FileSeen | DatabaseSeen | None) -> Iterator[Finding]:
+    yield desk.note("no_schema", "no replica has written to it yet", "toolwire serve MODULE:ATTR")
+    if isinstance(place, DatabaseSeen) and not place.may_create:
+        yield desk.error(
+            "may_not_create",
+            "its user may not make the tables",
+            "on the server: ALTER DATABASE … OWNER TO …; or GRANT CREATE ON SCHEMA public TO …",
         )
 
 
@@ -95,7 +116,7 @@ def judge_records(desk: Desk, seen: StoreSeen) -> Iterator[Finding]:
     """What a sweep would have put right, had there been one."""
     told = ", ".join(f"{count} {status}" for status, count in sorted(seen.jobs.items())) or "none"
     age = "" if seen.oldest_open_ms is None else f"; the oldest open one is {_age(seen.oldest_open_ms)} old"
-    yield desk.ok("jobs", f"jobs: {told}{age}")
+    yield desk.ok("jobs", f"open jobs: {told}{age}")
     if seen.oldest_open_ms is not None and seen.oldest_open_ms > OLD_MS:
         yield desk.note(
             "old_job",
