@@ -124,12 +124,10 @@ class Publisher:
                 channel.connection.channel(publisher_confirms=False) as own,
             ):
                 queue = await own.declare_queue(queue_name, passive=True)
-        except LINK_ERRORS:
+        except (*LINK_ERRORS, asyncio.CancelledError):
+            obey_cancellation()  # closing the channel may have raised something else on the way
             return None
-        except asyncio.CancelledError:
-            if is_cancelled():
-                raise
-            return None
+        obey_cancellation()
         return queue.declaration_result.consumer_count
 
     # --- the channel --------------------------------------------------------------------------------

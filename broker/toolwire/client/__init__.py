@@ -4,9 +4,10 @@ from toolwire.client.calls import Calls
 from toolwire.client.client import Client
 from toolwire.client.jobs import Job
 from toolwire.client.seen import Seen
+from toolwire.client.submissions import Submission, submission
 from toolwire.client.sync_client import SyncClient
 from toolwire.client.sync_jobs import SyncJob
-from toolwire.contracts.builtin import Catalogue, JobList, ServerIdentity
+from toolwire.contracts.builtin import Catalogue, JobList, JobOutput, OutputPieces, ServerIdentity
 from toolwire.contracts.declare import declare, declare_job
 from toolwire.contracts.errors import (
     AccessDenied,
@@ -24,6 +25,7 @@ from toolwire.contracts.errors import (
     Interrupted,
     InvalidArguments,
     InvalidEnvelope,
+    InvalidSchedule,
     JobCancelled,
     JobFailed,
     JobNotFound,
@@ -33,6 +35,7 @@ from toolwire.contracts.errors import (
     NoSuchServer,
     NotAccepted,
     NotAJob,
+    NotAsked,
     Overloaded,
     QueueFull,
     RateLimited,
@@ -43,6 +46,7 @@ from toolwire.contracts.errors import (
     ResultInvalid,
     ResultMismatch,
     ResultTooLarge,
+    TimeLimitExceeded,
     ToolChanged,
     ToolFailed,
     ToolNotAvailable,
@@ -57,10 +61,12 @@ from toolwire.contracts.errors import (
 )
 from toolwire.contracts.events import (
     Accepted,
+    Answered,
     Cancelled,
     Current,
     Done,
     Failed,
+    InputRequired,
     JobEvent,
     Output,
     Progressed,
@@ -70,7 +76,7 @@ from toolwire.contracts.events import (
 from toolwire.contracts.history import HistoryEntry, JobHistory
 from toolwire.contracts.identifiers import request_id_for
 from toolwire.contracts.jobs import FINAL_EVENTS, Status
-from toolwire.contracts.snapshots import JobSnapshot, Progress
+from toolwire.contracts.snapshots import JobSnapshot, Progress, Question
 from toolwire.contracts.tools import JobTool, Tool
 
 __all__ = [  # noqa: RUF022 - grouped by what they are for
@@ -80,6 +86,8 @@ __all__ = [  # noqa: RUF022 - grouped by what they are for
     "Job",
     "SyncClient",
     "SyncJob",
+    "submission",
+    "Submission",
     "Tool",
     "JobTool",
     "declare",
@@ -90,8 +98,11 @@ __all__ = [  # noqa: RUF022 - grouped by what they are for
     "HistoryEntry",
     "JobHistory",
     "JobList",
+    "JobOutput",
+    "OutputPieces",
     "JobSnapshot",
     "Progress",
+    "Question",
     "Seen",
     "ServerIdentity",
     "Status",
@@ -102,6 +113,8 @@ __all__ = [  # noqa: RUF022 - grouped by what they are for
     "Started",
     "Progressed",
     "Output",
+    "InputRequired",
+    "Answered",
     "Retrying",
     "Done",
     "Failed",
@@ -138,7 +151,9 @@ __all__ = [  # noqa: RUF022 - grouped by what they are for
     "Interrupted",
     "InvalidArguments",
     "InvalidEnvelope",
+    "InvalidSchedule",
     "JobNotFound",
+    "NotAsked",
     "Overloaded",
     "RateLimited",
     "RemoteCancelled",
@@ -146,6 +161,7 @@ __all__ = [  # noqa: RUF022 - grouped by what they are for
     "RequestIdConflict",
     "ResultInvalid",
     "ResultTooLarge",
+    "TimeLimitExceeded",
     "ToolChanged",
     "ToolFailed",
     "ToolNotAvailable",

@@ -1,15 +1,17 @@
 """What a client can ask: calls, submissions, its jobs, and the server itself."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from pydantic import BaseModel, JsonValue, TypeAdapter
+from typing_extensions import Unpack
 
 from toolwire.client.jobs import Job
-from toolwire.client.options import Options
+from toolwire.client.options import Changes, Options
 from toolwire.client.questions import Question, Reply, about_job, call_of, submission_of
 from toolwire.client.results import accepted_job, outcome, reader_as, reader_of
+from toolwire.client.submissions import IN_FLIGHT, Submission, submit_all
 from toolwire.contracts.builtin import (
     BUILT_IN,
     LIST_JOBS,
@@ -21,7 +23,7 @@ from toolwire.contracts.builtin import (
     ServerIdentity,
 )
 from toolwire.contracts.envelopes import Arguments
-from toolwire.contracts.errors import DeadlineExceeded, JobNotOver, UsageError
+from toolwire.contracts.errors import DeadlineExceeded, JobNotOver, ToolwireError, UsageError
 from toolwire.contracts.jobs import Status
 from toolwire.contracts.names import ID_PATTERN, TOOL_PATTERN, is_id, is_tool_name
 from toolwire.contracts.signatures import jsonable_arguments
@@ -43,20 +45,9 @@ class Calls:
         self._exchange = exchange
         self._options = options
 
-    def options(
-        self,
-        *,
-        timeout: float | None = None,
-        deadline: float | None = None,
-        request_id: str | None = None,
-        tool_rev: str | None = None,
-        server: str | None = None,
-    ) -> "Calls":
+    def options(self, **changes: Unpack[Changes]) -> "Calls":
         """The same client, asking otherwise; `Options` says what each means, and refuses what cannot be."""
-        changed = self._options.but(
-            timeout=timeout, deadline=deadline, request_id=request_id, tool_rev=tool_rev, server=server
-        )
-        return Calls(self._exchange, changed)
+        return Calls(self._exchange, self._options.but(**changes))
 
     # --- calls ---
 
@@ -112,6 +103,23 @@ class Calls:
         name, arguments, read = _understood(tool, args, kwargs)
         question = submission_of(name, arguments, self._options)
         return self._job(question, await self._exchange.ask(question), read)
+
+    async def submit_many(
+        self, items: Iterable[Submission[R]], /, *, in_flight: int = IN_FLIGHT
+    ) -> list[Job[R] | ToolwireError]:
+        """Submit many jobs, `in_flight` of them at a time: the outcome of each, in the order of the items.
+
+            for outcome in await client.submit_many([submission(render, page=page) for page in pages]):
+                match outcome:
+                    case Job(): ...
+                    case ToolwireError(): ...
+
+        An item that fails costs itself alone: its error, which `submit` would raise, stands in its place.
+        `items` may be a generator: it is asked for the next item when one can be submitted. What it raises
+        ends the whole, and what was submitted until then goes on: with request ids of their own, the same
+        items can be submitted again.
+        """
+        return await submit_all(self, items, in_flight)
 
     @overload
     def job(

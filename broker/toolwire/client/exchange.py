@@ -145,8 +145,9 @@ class Exchange:
 
     def _attempt(self, question: Question, pending: Pending) -> Outgoing:
         """The question as a message: a fresh nonce and time for every attempt."""
+        now, due = now_ms(), question.run_at_ms
         request = Request(
-            ts_ms=now_ms(),
+            ts_ms=now,
             server_id=question.server_id,
             request_id=question.request_id,
             nonce=nonce(os.urandom(NONCE_BYTES)),
@@ -156,6 +157,8 @@ class Exchange:
             args=question.args,
             reply_to=self._identity.instance,
             tool_rev=question.tool_rev,
+            run_at_ms=due if due is not None and due > now else None,
+            priority=question.priority,
             trace=question.trace,
         )
         line = seal(request, self._identity.signer(question.server_id))

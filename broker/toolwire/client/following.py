@@ -13,6 +13,16 @@ News: TypeAlias = Event | JobSnapshot | ToolwireError | None
 """An event, the answer to a look or its failure; None: news may have been missed, look again."""
 
 
+class Listener(asyncio.Queue[News]):
+    """News for one reader, oldest first; bounded, the newest of those that wait to be read."""
+
+    def tell(self, news: News) -> None:
+        """Add to the news."""
+        if self.full():
+            self.get_nowait()
+        self.put_nowait(news)
+
+
 class Following:
     """One job of one server: its newest snapshot and its listeners.
 
@@ -28,7 +38,7 @@ class Following:
         self.missed = False
         """Whether events may have been lost since the last look."""
         self._told = -1
-        self._listeners: set[asyncio.Queue[News]] = set()
+        self._listeners: set[Listener] = set()
 
     def tell(self, event: Event) -> str | None:
         """Take a verified event of this job, or say in one word why not."""
@@ -56,15 +66,15 @@ class Following:
         self._spread(error)
 
     @contextmanager
-    def listening(self) -> Generator[asyncio.Queue[News]]:
-        """A queue that gets all news from now on."""
-        queue: asyncio.Queue[News] = asyncio.Queue()
-        self._listeners.add(queue)
+    def listening(self, most: int = 0) -> Generator[Listener]:
+        """A listener that gets all news from now on, and keeps at most so many that wait."""
+        listener = Listener(most)
+        self._listeners.add(listener)
         try:
-            yield queue
+            yield listener
         finally:
-            self._listeners.discard(queue)
+            self._listeners.discard(listener)
 
     def _spread(self, news: News) -> None:
-        for queue in self._listeners:
-            queue.put_nowait(news)
+        for listener in self._listeners:
+            listener.tell(news)

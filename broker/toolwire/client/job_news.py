@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
-from typing import Self
+from typing import Self, TypeVar
 
 from toolwire.client.clock import now_ms
 from toolwire.client.following import Following, News
@@ -19,8 +19,11 @@ from toolwire.contracts.errors import (
 )
 from toolwire.contracts.snapshots import JobSnapshot
 
+T = TypeVar("T")
+
 LOOK_EVERY_MS = 5000
 """How long to go without news where the server does not say."""
+ASK_AGAIN_S = 1.0
 
 GRACE_S = 60.0
 """How long after a job's deadline its end may still be told: clocks differ, and a sweep takes its time."""
@@ -30,7 +33,8 @@ class JobNews:
     """One reader of a job's news.
 
     A look that fails for reasons that pass (broker or replicas away) is repeated until the time is up, and is
-    the cause of the `JobNotOver` then. Any other failure is raised at once.
+    the cause of the `JobNotOver` then. Any other failure is raised at once. `most` bounds the news that wait
+    for a slow reader, which gets the newest of them then.
     """
 
     def __init__(
@@ -42,6 +46,7 @@ class JobNews:
         deadline_ms: int | None,
         timeout: float | None = None,
         look_every: float | None = None,
+        most: int = 0,
     ) -> None:
         self._following = following
         self._look = look
@@ -49,12 +54,13 @@ class JobNews:
         self._deadline_ms = deadline_ms
         self._until = None if timeout is None else asyncio.get_running_loop().time() + timeout
         self._look_every = look_every
+        self._most = most
         self._looking: asyncio.Task[None] | None = None
         self._trouble: ToolwireError | None = None
         self._listening = ExitStack()
 
     async def __aenter__(self) -> Self:
-        self._news = self._listening.enter_context(self._following.listening())
+        self._news = self._listening.enter_context(self._following.listening(self._most))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -82,17 +88,34 @@ class JobNews:
                 case JobSnapshot() as snapshot if snapshot.seq > seq:
                     return snapshot
                 case ToolwireError() as error:
-                    if self._left() is None or not _passes(error):
-                        raise error
-                    self._trouble = error
+                    self._bear(error)
                 case _:
                     continue
 
-    async def _wait(self) -> News:
-        """The next news; None when it is time to look."""
+    async def insist(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """What `ask` gives, asked again while it fails for reasons that pass. Raises like `newer_than`."""
+        while True:
+            try:
+                return await ask()
+            except ToolwireError as error:
+                self._bear(error)
+            await asyncio.sleep(min(ASK_AGAIN_S, self._time() or ASK_AGAIN_S))
+
+    def _bear(self, error: ToolwireError) -> None:
+        if self._left() is None or not _passes(error):
+            raise error
+        self._trouble = error
+
+    def _time(self) -> float | None:
+        """The seconds that are left. Raises `JobNotOver` when there are none."""
         left = self._left()
         if left is not None and left <= 0:
             raise JobNotOver(self._following.job_id, self._request_id) from self._trouble
+        return left
+
+    async def _wait(self) -> News:
+        """The next news; None when it is time to look."""
+        left = self._time()
         newest = self._following.newest
         pause = self._look_every or ((newest and newest.poll_after_ms) or LOOK_EVERY_MS) / 1000
         try:
@@ -111,9 +134,9 @@ class JobNews:
 
     async def _look_once(self) -> None:
         try:
-            self._news.put_nowait(await self._look())
+            self._news.tell(await self._look())
         except ToolwireError as error:
-            self._news.put_nowait(error)
+            self._news.tell(error)
 
 
 def _passes(error: ToolwireError) -> bool:

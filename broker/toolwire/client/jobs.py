@@ -1,28 +1,31 @@
 """A submitted job, as its owner sees it."""
 
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import Generic, Protocol, TypeVar
 
 from pydantic import JsonValue
 
 from toolwire.client.following import Following
 from toolwire.client.job_news import JobNews
-from toolwire.client.results import result_of
-from toolwire.contracts.builtin import CANCEL_JOB, JOB_HISTORY, POLL_JOB
+from toolwire.client.job_output import MOST_AHEAD, all_output, checked
+from toolwire.client.results import not_asked, result_of
+from toolwire.contracts.builtin import ANSWER_JOB, CANCEL_JOB, JOB_HISTORY, JOB_OUTPUT, POLL_JOB, JobOutput
 from toolwire.contracts.envelopes import Event
 from toolwire.contracts.errors import ResultMismatch
 from toolwire.contracts.events import Current, JobEvent, event_of, final_event
 from toolwire.contracts.history import JobHistory
+from toolwire.contracts.signatures import jsonable_arguments
 from toolwire.contracts.snapshots import JobSnapshot
 
 R_co = TypeVar("R_co", covariant=True)
-Told = TypeVar("Told", JobSnapshot, JobHistory)
+Told = TypeVar("Told", JobSnapshot, JobHistory, JobOutput)
 
 
 class AskAboutJob(Protocol):
-    """Asks one of the built-in tools about a job id."""
+    """Asks one of the built-in tools about a job id; `more` are its other arguments."""
 
-    async def __call__(self, tool: str, job_id: str, returns: type[Told]) -> Told: ...
+    async def __call__(self, tool: str, job_id: str, returns: type[Told], /, **more: JsonValue) -> Told: ...
 
 
 NOTHING_SEEN = -1
@@ -66,12 +69,45 @@ class Job(Generic[R_co]):
         """
         return await self._standing(CANCEL_JOB)
 
+    async def answer(self, value: object, *, key: str | None = None) -> JobSnapshot:
+        """Answer what the job asks, and return how it stands then. The first answer counts.
+
+        `value` is a pydantic model, a dataclass, or anything else that has a JSON form. `key` is that of the
+        question; without one it is the question that the newest snapshot shows, or else a poll. Raises
+        `NotAsked` where the job does not ask that (now), `InvalidArguments` where the answer does not fit
+        (then it asks on), and like a call.
+        """
+        answer = jsonable_arguments({"answer": value})["answer"]
+        asked = await self._asked_key() if key is None else key
+        return await self._standing(ANSWER_JOB, key=asked, answer=answer)
+
     async def history(self) -> JobHistory:
         """What became of the job so far: every attempt, who made it, and why it was not the last.
 
         Raises like `poll`.
         """
         return await self._told_by(JOB_HISTORY, JobHistory)
+
+    async def read_output(self, *, after: int = 0) -> JobOutput:
+        """What the job put out so far, by its events and attempts, as much as fits a message: `more` says
+        whether that is all. `after` is the `seq` of the last event that is known already.
+
+        Raises like `poll`.
+        """
+        return checked(await self._told_by(JOB_OUTPUT, JobOutput, after=after), after=after)
+
+    async def outputs(self, *, look_every: float | None = None) -> AsyncGenerator[JsonValue, None]:
+        """What the job puts out: each piece once and in order, from the first one on, until the job is over.
+
+        Pieces come with events. Where events were lost on the way, or go to somebody else, the server is
+        asked for the rest. Those of another attempt, which may begin anew, follow those of the first:
+        `read_output` and `events` tell attempts apart. `look_every` and what is raised are as in `events`.
+        """
+        async with self._watch(look_every=look_every, most=MOST_AHEAD) as watch:
+            pieces = all_output(watch, self.poll, lambda after: self.read_output(after=after))
+            async with aclosing(pieces):
+                async for piece in pieces:
+                    yield piece
 
     async def events(self, *, look_every: float | None = None) -> AsyncGenerator[JobEvent, None]:
         """The job's news: `Current` first, then every event that is newer, the final one last.
@@ -113,7 +149,7 @@ class Job(Generic[R_co]):
                 seq = snapshot.seq
         return snapshot
 
-    def _watch(self, timeout: float | None = None, look_every: float | None = None) -> JobNews:
+    def _watch(self, timeout: float | None = None, look_every: float | None = None, most: int = 0) -> JobNews:
         return JobNews(
             self._following,
             self.poll,
@@ -121,16 +157,25 @@ class Job(Generic[R_co]):
             deadline_ms=self.deadline_ms,
             timeout=timeout,
             look_every=look_every,
+            most=most,
         )
 
-    async def _standing(self, tool: str) -> JobSnapshot:
-        snapshot = await self._told_by(tool, JobSnapshot)
+    async def _asked_key(self) -> str:
+        snapshot = self._following.newest
+        if snapshot is None or snapshot.question is None:
+            snapshot = await self.poll()
+        if snapshot.question is None:
+            raise not_asked(snapshot)
+        return snapshot.question.key
+
+    async def _standing(self, tool: str, **more: JsonValue) -> JobSnapshot:
+        snapshot = await self._told_by(tool, JobSnapshot, **more)
         self._following.learn(snapshot)
         self._following.missed = False
         return snapshot
 
-    async def _told_by(self, tool: str, returns: type[Told]) -> Told:
-        told = await self._ask(tool, self.id, returns)
+    async def _told_by(self, tool: str, returns: type[Told], **more: JsonValue) -> Told:
+        told = await self._ask(tool, self.id, returns, **more)
         if (told.server_id, told.job_id) != (self.server_id, self.id):
             raise ResultMismatch(tool, f"it tells of another job than {self.id}")
         return told

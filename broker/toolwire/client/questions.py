@@ -1,15 +1,17 @@
 """What is asked, and what comes back."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
 
 from toolwire.client.clock import now_ms
 from toolwire.client.jobs import AskAboutJob, Told
 from toolwire.client.options import Options
 from toolwire.client.results import reader_as
 from toolwire.contracts.envelopes import Arguments, Response, Trace
-from toolwire.contracts.errors import RemoteError
+from toolwire.contracts.errors import RemoteError, UsageError
 from toolwire.contracts.identifiers import UUID_RANDOM_BYTES, uuid7
 from toolwire.contracts.snapshots import JobSnapshot
 
@@ -32,6 +34,9 @@ class Question:
     tool_rev: str | None = None
     trace: Trace | None = None
     """The place in a trace that its answer belongs to."""
+    run_at_ms: int | None = None
+    """When the job may start."""
+    priority: int | None = None
     submission: bool = False
     """Its answer is `accepted`, and it may wait in the queue while no replica runs."""
 
@@ -46,13 +51,25 @@ class Reply:
 
 
 def call_of(tool: str, args: Arguments, options: Options) -> Question:
-    """A call: its deadline is when the caller stops to wait."""
-    return _question(tool, args, options, lives=options.timeout, submission=False)
+    """A call: its deadline is when the caller stops to wait. `UsageError` where it is to wait or to push."""
+    if options.waits:
+        raise UsageError("delay, run_at and priority are for jobs that are submitted; a call runs at once")
+    return _question(tool, args, options, lives=options.timeout)
 
 
 def submission_of(tool: str, args: Arguments, options: Options) -> Question:
     """A submission: the job may take longer than the wait for its acceptance."""
-    return _question(tool, args, options, lives=options.deadline, submission=True)
+    question = _question(tool, args, options, lives=options.deadline)
+    now = question.deadline_ms - round(options.deadline * 1000)
+    run_at_ms = options.run_at_ms(now)
+    waits_ms = 0 if run_at_ms is None else run_at_ms - now
+    return replace(
+        question,
+        deadline_ms=question.deadline_ms + waits_ms,
+        run_at_ms=run_at_ms,
+        priority=options.priority,
+        submission=True,
+    )
 
 
 def about_job(exchange: "Exchange", options: Options) -> AskAboutJob:
@@ -60,8 +77,8 @@ def about_job(exchange: "Exchange", options: Options) -> AskAboutJob:
     # A job outlives the call that made it: neither its request id nor its tool's revision is for these.
     fresh = Options(options.timeout, options.server)
 
-    async def ask(tool: str, job_id: str, returns: type[Told]) -> Told:
-        response = (await exchange.ask(call_of(tool, {"job_id": job_id}, fresh))).response
+    async def ask(tool: str, job_id: str, returns: type[Told], /, **more: JsonValue) -> Told:
+        response = (await exchange.ask(call_of(tool, {"job_id": job_id, **more}, fresh))).response
         if response.error is not None:
             raise RemoteError.of(response.error)
         told: Told = reader_as(tool, returns)(response.result)
@@ -70,7 +87,7 @@ def about_job(exchange: "Exchange", options: Options) -> AskAboutJob:
     return ask
 
 
-def _question(tool: str, args: Arguments, options: Options, *, lives: float, submission: bool) -> Question:
+def _question(tool: str, args: Arguments, options: Options, *, lives: float) -> Question:
     now = now_ms()
     return Question(
         server_id=options.asked_server(),
@@ -80,5 +97,4 @@ def _question(tool: str, args: Arguments, options: Options, *, lives: float, sub
         deadline_ms=now + round(lives * 1000),
         timeout=options.timeout,
         tool_rev=options.tool_rev,
-        submission=submission,
     )

@@ -5,9 +5,18 @@ from typing import Any, TypeVar
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from toolwire.contracts.builtin import AcceptedJob
+from toolwire.contracts.builtin import BUILT_IN, AcceptedJob
 from toolwire.contracts.envelopes import Response
-from toolwire.contracts.errors import JobCancelled, JobFailed, NotAJob, RemoteError, ResultMismatch
+from toolwire.contracts.errors import (
+    Code,
+    JobCancelled,
+    JobFailed,
+    NotAJob,
+    NotAsked,
+    RemoteError,
+    ResultMismatch,
+    WireError,
+)
 from toolwire.contracts.fields import field_errors
 from toolwire.contracts.jobs import Status
 from toolwire.contracts.snapshots import JobSnapshot
@@ -33,7 +42,7 @@ def outcome(tool: str, response: Response) -> JsonValue:
     """The result of a call that was answered. Raises the class of its error code, or `ResultMismatch`."""
     if response.error is not None:
         raise RemoteError.of(response.error)
-    if response.status != "ok":
+    if response.status != "ok" and tool not in BUILT_IN:  # of those, some answer with the status of a job
         raise ResultMismatch(tool, f"it answered with the status {response.status!s}")
     return response.result
 
@@ -45,6 +54,17 @@ def result_of(job: JobSnapshot, read: Callable[[JsonValue], R]) -> R:
     if job.error is not None:
         raise JobFailed(job.job_id, job.error)
     return read(job.result)
+
+
+def not_asked(job: JobSnapshot) -> NotAsked:
+    """What the server would say of an answer to a job that, by its own word, asks nothing."""
+    return NotAsked(
+        WireError(
+            code=Code.NOT_ASKED,
+            message=f"job {job.job_id} asks nothing now: its status is {job.status}",
+            retryable=False,
+        )
+    )
 
 
 def accepted_job(tool: str, response: Response) -> str:

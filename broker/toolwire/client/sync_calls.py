@@ -1,15 +1,19 @@
 """What a client can ask, for callers without an event loop."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any, ParamSpec, TypeVar, overload
 
 from pydantic import JsonValue, TypeAdapter
+from typing_extensions import Unpack
 
 from toolwire.client.calls import Calls, Given
 from toolwire.client.jobs import Job
+from toolwire.client.options import Changes
+from toolwire.client.submissions import IN_FLIGHT, Submission
 from toolwire.client.sync_jobs import SyncJob
 from toolwire.client.sync_loop import LoopThread
 from toolwire.contracts.builtin import MAX_LISTED, Catalogue, JobList, ServerIdentity
+from toolwire.contracts.errors import ToolwireError
 from toolwire.contracts.jobs import Status
 from toolwire.contracts.tools import Contract, JobTool
 
@@ -24,20 +28,9 @@ class SyncCalls:
         self._thread = thread
         self._calls = calls
 
-    def options(
-        self,
-        *,
-        timeout: float | None = None,
-        deadline: float | None = None,
-        request_id: str | None = None,
-        tool_rev: str | None = None,
-        server: str | None = None,
-    ) -> "SyncCalls":
+    def options(self, **changes: Unpack[Changes]) -> "SyncCalls":
         """The same client, asking otherwise."""
-        changed = self._calls.options(
-            timeout=timeout, deadline=deadline, request_id=request_id, tool_rev=tool_rev, server=server
-        )
-        return SyncCalls(self._thread, changed)
+        return SyncCalls(self._thread, self._calls.options(**changes))
 
     @overload
     def call(self, tool: Contract[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
@@ -65,6 +58,14 @@ class SyncCalls:
     def submit(self, tool: Any, /, *args: Any, **kwargs: Any) -> SyncJob[Any]:
         """The job, as soon as a server has it on record."""
         return SyncJob(self._thread, self._thread.run(lambda: self._calls.submit(tool, *args, **kwargs)))
+
+    def submit_many(
+        self, items: Iterable[Submission[R]], /, *, in_flight: int = IN_FLIGHT
+    ) -> list[SyncJob[R] | ToolwireError]:
+        """Submit many jobs, `in_flight` of them at a time: the outcome of each, in the order of the items."""
+        given = list(items)  # here, in the caller's thread: a generator may block, or ask this very client
+        outcomes = self._thread.run(lambda: self._calls.submit_many(given, in_flight=in_flight))
+        return [SyncJob(self._thread, each) if isinstance(each, Job) else each for each in outcomes]
 
     @overload
     def job(

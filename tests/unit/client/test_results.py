@@ -57,6 +57,11 @@ def test_a_good_answer_is_its_result() -> None:
     assert outcome("add", response(result=3)) == 3
 
 
+@pytest.mark.parametrize("status", [Status.RUNNING, Status.DONE, Status.ERROR])
+def test_a_built_in_tool_may_answer_with_the_status_of_a_job(status: Status) -> None:
+    assert outcome("poll_job", response(status=status, result={"job_id": "job-1"})) == {"job_id": "job-1"}
+
+
 @pytest.mark.parametrize("read", [outcome, accepted_job])
 def test_a_signed_error_is_raised_as_its_class(read: type) -> None:
     with pytest.raises(InternalError) as caught:
