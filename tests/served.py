@@ -82,6 +82,13 @@ class Seen(BaseModel):
     attempt: int
 
 
+class Approval(BaseModel):
+    """What a job asks of whoever may allow it."""
+
+    approved: bool
+    note: Annotated[str, Field(max_length=100)] = ""
+
+
 class Made(BaseModel):
     """What came of a job, and in which attempt."""
 
@@ -258,6 +265,41 @@ async def collapse(ctx: JobContext[Diary]) -> None:
 
 
 @service.job()
+async def recite(ctx: JobContext[Diary], lines: list[JsonValue]) -> int:
+    """Put out each line by itself."""
+    for line in lines:
+        await ctx.emit(line)
+    return len(lines)
+
+
+@service.job()
 async def misbake(ctx: JobContext[Diary]) -> int:
     """Return what the contract forbids."""
     return cast("int", "seven")
+
+
+# --- jobs that ask, and jobs that go on where they were ---
+
+
+@service.job(asks=(Approval,))
+async def release(ctx: JobContext[Diary], version: str) -> Approval:
+    """Ask whether to release, and give the answer."""
+    ctx.state.note(f"release {version} {ctx.attempt}")
+    await ctx.progress(0.5, f"{version} is built")
+    return ctx.ask(Approval, f"Release {version}?")
+
+
+@service.job(asks=(Approval,))
+def sign(ctx: JobContext[Diary], papers: list[str]) -> list[bool]:
+    """Ask about each paper, from a thread, and give the answers."""
+    return [ctx.ask(Approval, f"Sign {paper}?", key=paper).approved for paper in papers]
+
+
+@service.job(max_attempts=2)
+async def knit(ctx: JobContext[Diary], gate: str) -> list[int]:
+    """Save the number of the attempt, then wait at a gate that each attempt has for itself."""
+    rows = [*cast("list[int]", ctx.checkpoint or []), ctx.attempt]
+    await ctx.save(cast("JsonValue", rows))
+    ctx.state.note(f"knit {gate} {ctx.attempt}")
+    await ctx.state.passed(f"{gate}-{ctx.attempt}")
+    return rows

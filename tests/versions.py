@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from bootstrap import AT_ONCE, MISSING, ROOT, Venv, output_of, python_of, say
 
 from toolwire.testing.find_broker import NoBroker, find_version
+from toolwire.testing.find_database import NoDatabase, find_postgres
 
 BROKER_TOLD = re.compile(r"^broker: (?P<broker>RabbitMQ (?P<version>\S+), .*)$")
 COUNTS_TOLD = re.compile(r"^(=+ )?(?P<counts>.*\b(passed|failed|errors?|no tests ran)\b.*) in [\d.]+s\b")
@@ -75,7 +76,7 @@ def result_of(pair: Pair, options: Sequence[str]) -> Result:
     say(f"--- {pair} ---")
     try:
         venv, environment = prepared(pair)
-    except (Missing, NoBroker) as missing:
+    except (Missing, NoBroker, NoDatabase) as missing:
         say(str(missing))
         return Result(pair, told=str(missing).partition("\n")[0])
     began = time.monotonic()
@@ -86,9 +87,9 @@ def result_of(pair: Pair, options: Sequence[str]) -> Result:
 
 
 def prepared(pair: Pair) -> tuple[Venv, dict[str, str]]:
-    """An environment with the pair's Python, and what tells the tests to use its RabbitMQ.
+    """An environment with the pair's Python, and what tells the tests to use its RabbitMQ and a PostgreSQL.
 
-    Raises Missing and NoBroker.
+    Raises Missing, NoBroker and NoDatabase.
     """
     python = python_of(pair.python)
     if not python:
@@ -98,13 +99,14 @@ def prepared(pair: Pair) -> tuple[Venv, dict[str, str]]:
             f"    uv python install {pair.python}\n    pyenv install {pair.python}"
         )
     kind, image = find_version(pair.rabbitmq)
+    database = find_postgres(os.environ)
     venv = Venv(ROOT / f".venv-{pair.python}", python)
     try:
         venv.install()
     except SystemExit:
         raise Missing(f"{venv.folder.name} could not be made; why is said above") from None
     asked = {"TOOLWIRE_TEST_BROKER": kind, "TOOLWIRE_TEST_IMAGE": image}
-    return venv, asked
+    return venv, asked | {"TOOLWIRE_TEST_POSTGRES": database}
 
 
 def run(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, list[str]]:

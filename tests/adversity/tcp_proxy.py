@@ -15,6 +15,7 @@ class TcpProxy:
         self._target = urlsplit(url)
         self._links: set[_Pipe] = set()
         self._refusing = False
+        self._silent = False
         self.accepted = 0
 
     async def __aenter__(self) -> Self:
@@ -44,8 +45,14 @@ class TcpProxy:
         for pipe in self._links:
             pipe.flowing.clear()
 
+    def fall_silent(self) -> None:
+        """Let nothing more through, on new connections neither, which are taken and never hear a word."""
+        self._silent = True
+        self.stall()
+
     def resume(self) -> None:
         """Let the stalled connections go on; what was held back arrives."""
+        self._silent = False
         for pipe in self._links:
             pipe.flowing.set()
 
@@ -69,6 +76,8 @@ class TcpProxy:
         self.accepted += 1
         far = await asyncio.open_connection(self._target.hostname, self._target.port or 5672)
         pipe = _Pipe((reader, writer), far)
+        if self._silent:
+            pipe.flowing.clear()
         self._links.add(pipe)
         try:
             await pipe.run()

@@ -100,4 +100,4 @@ async def test_calls_work_again_when_the_broker_is_back(vhost_url: str, home: Ho
         proxy.accept()
         links = proxy.accepted
         assert await client.call("total", {"total": 3}) == {"total": 3}
-        await wait_until(lambda: proxy.accepted > links, 5, "it came back")
+        await wait_until(lambda: proxy.accepted > links, 15, "it came back")

@@ -37,7 +37,7 @@ async def consuming(url: str) -> AsyncGenerator[tuple[Consumer, asyncio.Queue[De
     consumer = Consumer([url], name="guarded", subscriptions=[subscription])
     consumer.on_ready.append(connects.append)
     async with consumer:
-        await consumer.wait_ready(10)
+        await consumer.wait_ready(15)
         yield consumer, deliveries, connects
 
 
@@ -54,8 +54,8 @@ async def test_a_message_that_cannot_be_decoded_is_delivered_and_flagged(
             assert poison.may_be_refused
             return
         await raw.publish(topology.REQUESTS, b"server-1.tool", NO_PROPERTIES, b"good")
-        first = await asyncio.wait_for(deliveries.get(), 5)
-        second = await asyncio.wait_for(deliveries.get(), 5)
+        first = await asyncio.wait_for(deliveries.get(), 15)
+        second = await asyncio.wait_for(deliveries.get(), 15)
         assert (first.body, first.malformed is not None) == (b"poison", poison.malformed)
         assert (second.body, second.malformed) == (b"good", None)
         assert await first.reject(requeue=False)
@@ -72,7 +72,7 @@ async def test_whatever_the_broker_forwards_is_survived(vhost_url: str) -> None:
         taken = await send_mutants(vhost_url, [mutant(chance) for _ in range(150)])
         assert taken > 20
         for _ in range(taken):
-            assert await (await asyncio.wait_for(deliveries.get(), 5)).ack()
+            assert await (await asyncio.wait_for(deliveries.get(), 15)).ack()
         assert len(connects) == 1
 
 
@@ -105,6 +105,6 @@ def test_many_headers_cost_no_time() -> None:
     """Decoding all of them would stop the event loop for seconds."""
     header = struct.pack(">HHQ", 60, 0, 5) + POISONS["many headers"].properties
     frame = struct.pack(">BHI", 2, 1, len(header)) + header + b"\xce"
-    began = time.perf_counter()
+    began = time.thread_time()
     unmarshal(frame)
-    assert time.perf_counter() - began < 0.05
+    assert time.thread_time() - began < 0.2

@@ -19,7 +19,7 @@ from toolwire.contracts.sealing import digest, seal
 
 BOOK = request_key(SERVER, "book")
 MANY = 200
-SLOW_S = 5.0
+SLOW_S = 10.0
 """How long the call of a client may take whose neighbour floods; alone it takes a hundredth of it."""
 
 

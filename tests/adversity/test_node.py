@@ -55,7 +55,7 @@ async def test_a_node_is_reaped_killed_and_started_again(orphan: str, tmp_path: 
             assert not publisher.connected, "the orphan is gone"
         async with Publisher([node.url], name="test", declare=[CALLS]) as publisher:
             await publisher.publish(request, timeout=20)
-            await wait_until(partial(is_written_down, tmp_path, CALLS.name), 10, "the queue is registered")
+            await wait_until(partial(is_written_down, tmp_path, CALLS.name), 15, "the queue is registered")
             node.kill()
             node.start()
             await publisher.publish(request, timeout=20)

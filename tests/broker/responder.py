@@ -160,6 +160,8 @@ def job(seq: int, status: Status = Status.RUNNING, **changes: Any) -> JobSnapsho
         "created_ms": now,
         "started_ms": now,
         "updated_ms": now,
+        "due_ms": now if status is Status.ACCEPTED else None,
+        "question": None,
         "deadline_ms": now + 24 * 3600 * 1000,  # a run may come to it long after it was imported
         "poll_after_ms": None if status.final else 60_000,
         "final": status.final,

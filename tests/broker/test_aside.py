@@ -1,17 +1,16 @@
 """What services put aside: how it gets there, and how an operator looks at it and replays it."""
 
 import asyncio
-import io
 import json
 import stat
 from collections.abc import AsyncGenerator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, redirect_stderr, redirect_stdout
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.command_line import Ended
+from tests.command_line import Ended, toolwire_here
 from tests.served import SERVER
 from tests.stage import CLIENTS, PATIENCE_S, Stage
 from toolwire.broker.browse import Look, looking_into
@@ -31,9 +30,7 @@ from toolwire.cli.aside.plan import Wish
 from toolwire.cli.aside.purging import Purge
 from toolwire.cli.aside.replaying import Replay
 from toolwire.cli.asking import Asking
-from toolwire.cli.commands import app
 from toolwire.cli.dev_home import write_settings
-from toolwire.cli.running import exit_code_of
 from toolwire.client.clock import now_ms
 from toolwire.client.home import Home
 from toolwire.contracts.envelopes import Control, Request
@@ -48,10 +45,7 @@ OPERATOR, AUTHOR = CLIENTS
 
 async def cli(*words: str) -> Ended:
     """`toolwire WORDS`, in a thread of this process."""
-    out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
-        code = await asyncio.to_thread(exit_code_of, app, words)
-    return Ended(code, out.getvalue(), err.getvalue())
+    return await asyncio.to_thread(toolwire_here, *words)
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +82,7 @@ def line(signer: Signer, tool: str, client_id: str = AUTHOR, server_id: str = SE
 
 async def put(stage: Stage, route: Route, *lines: bytes) -> None:
     async with publishing(stage) as publisher:
-        await publisher.publish(Outgoing(route, join(lines), "request", "message-1"), timeout=5)
+        await publisher.publish(Outgoing(route, join(lines), "request", "message-1"), timeout=15)
 
 
 async def wait_for_one(stage: Stage, queue: str) -> None:

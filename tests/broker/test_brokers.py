@@ -20,7 +20,7 @@ async def test_a_virtual_host_is_there_for_as_long_as_its_block(broker: Broker) 
     with broker.virtual_host() as first, broker.virtual_host() as second:
         assert first != second
         async with Publisher([first], name="here") as publisher:
-            await publisher.wait_connected(5)
+            await publisher.wait_connected(15)
     async with Publisher([first], name="gone") as publisher:
         with pytest.raises(AccessDenied):
-            await publisher.wait_connected(5)
+            await publisher.wait_connected(15)

@@ -27,13 +27,13 @@ ids = count()
 @asynccontextmanager
 async def publishing(url: str, queue: Queue) -> AsyncGenerator[Publisher]:
     async with Publisher([url], name="test", declare=[queue]) as publisher:
-        await publisher.wait_connected(10)
+        await publisher.wait_connected(15)
         yield publisher
 
 
 async def put(publisher: Publisher, route: Route, *bodies: bytes) -> None:
     for body in bodies:
-        await publisher.publish(Outgoing(route, body, "dead", f"message-{next(ids)}"), timeout=5)
+        await publisher.publish(Outgoing(route, body, "dead", f"message-{next(ids)}"), timeout=15)
 
 
 def looking(

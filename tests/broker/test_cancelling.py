@@ -19,7 +19,7 @@ async def test_a_waiting_job_is_cancelled_at_once(stage: Stage) -> None:
         job = await client.submit(brew, "never")
         assert (await job.cancel()).status is Status.CANCELLED
         with pytest.raises(JobCancelled):
-            await job.result(timeout=5)
+            await job.result(timeout=15)
     assert "brew never 1" not in stage.diary.lines()
 
 
@@ -43,7 +43,7 @@ async def test_a_running_thread_is_cancelled_as_far_as_its_caller_is_concerned(s
         await _running(job)
         await job.cancel()
         with pytest.raises(JobCancelled):
-            await job.result(timeout=5)
+            await job.result(timeout=15)
         before = await job.poll()
         stage.diary.open("gate")
         assert await job.poll() == before
@@ -52,7 +52,7 @@ async def test_a_running_thread_is_cancelled_as_far_as_its_caller_is_concerned(s
 async def test_cancelling_what_is_over_changes_nothing(stage: Stage) -> None:
     async with stage.replica(), stage.client() as client:
         job = await client.submit(count_up, 1)
-        assert await job.result(timeout=10) == 1
+        assert await job.result(timeout=15) == 1
         before = await job.poll()
         assert await job.cancel() == before
         assert await job.poll() == before

@@ -1,38 +1,53 @@
-"""`toolwire call, submit, poll, watch` against a replica that `toolwire serve` runs."""
+"""`toolwire call, submit, poll, watch` against a replica that `toolwire serve` runs.
 
-import os
+What takes a signal, stdin or a pipe is a process of its own; the other commands run in this one.
+"""
+
 import re
 import signal
 import subprocess
 from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.command_line import PATIENCE_S, TOOLWIRE, Ended, Running, running, toolwire
+from tests.command_line import PATIENCE_S, TOOLWIRE, Ended, Running, running, toolwire, toolwire_here
 from toolwire.cli import exits
 from toolwire.cli.dev_home import CLIENT_ID, prepare_home, write_settings
 from toolwire.client.home import Home
 from toolwire.services.demo import SERVER_ID
+from toolwire.testing.brokers import Broker
 
 DEMO = "toolwire.services.demo:service"
 
 
-@pytest.fixture
-def folder(vhost_url: str, tmp_path: Path) -> Path:
-    """A working folder whose home names a broker that nobody serves yet."""
-    home = Home(os.environ["TOOLWIRE_HOME"])
+@contextmanager
+def served(folder: Path, url: str) -> Generator[Running]:
+    """A replica of the demo service, whose home is in that folder."""
+    home = Home(folder / ".toolwire")
     prepare_home(home, SERVER_ID)
-    write_settings(home, SERVER_ID, vhost_url)
-    return tmp_path
+    write_settings(home, SERVER_ID, url)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("TOOLWIRE_HOME", str(home.path))
+        with running("serve", DEMO, folder=folder) as replica:
+            replica.wait_for("is ready")
+            yield replica
+
+
+@pytest.fixture(scope="module")
+def shared(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Generator[Path]:
+    """A folder whose replica serves all tests."""
+    folder = tmp_path_factory.mktemp("served")
+    with broker.virtual_host() as url, served(folder, url):
+        yield folder
 
 
 @pytest.fixture
-def replica(folder: Path) -> Generator[Running]:
-    """A replica of the demo service."""
-    with running("serve", DEMO, folder=folder) as replica:
-        replica.wait_for("is ready")
-        yield replica
+def folder(shared: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder of the commands."""
+    monkeypatch.setenv("TOOLWIRE_HOME", str(shared / ".toolwire"))
+    return shared
 
 
 def job_id(submitted: Ended) -> str:
@@ -40,7 +55,6 @@ def job_id(submitted: Ended) -> str:
     return submitted.out.strip()
 
 
-@pytest.mark.usefixtures("replica")
 def test_calls_for_people_and_for_programs(folder: Path) -> None:
     told = toolwire("call", "batch_sum", "numbers=[1,2,3]", folder=folder)
     assert (told.code, told.err) == (exits.OK, "")
@@ -52,46 +66,45 @@ def test_calls_for_people_and_for_programs(folder: Path) -> None:
     assert told.json()["fingerprint"] == f"{CLIENT_ID}.2"
 
 
-@pytest.mark.usefixtures("replica")
-def test_a_coded_error_names_the_field(folder: Path) -> None:
-    told = toolwire("call", "batch_sum", 'numbers=[1,"two"]', folder=folder)
+@pytest.mark.usefixtures("folder")
+def test_a_coded_error_names_the_field() -> None:
+    told = toolwire_here("call", "batch_sum", 'numbers=[1,"two"]')
     assert (told.code, told.out) == (exits.FAILED, "")
     assert told.err.startswith("error: invalid_args: the arguments do not fit 'batch_sum'\n  /numbers/1: ")
-    told = toolwire("call", "batch_sum", 'numbers=[1,"two"]', "--json", folder=folder)
+    told = toolwire_here("call", "batch_sum", 'numbers=[1,"two"]', "--json")
     assert (told.code, told.err) == (exits.FAILED, "")
     assert told.json()["error"]["code"] == "invalid_args"
     assert [field["path"] for field in told.json()["error"]["fields"]] == ["/numbers/1"]
 
 
-@pytest.mark.usefixtures("replica")
-def test_a_job_is_submitted_polled_and_watched(folder: Path) -> None:
-    job = job_id(toolwire("submit", "start_long_task", "seconds=2", 'payload={"a":1}', folder=folder))
-    polled = toolwire("poll", job, "--json", folder=folder)
+@pytest.mark.usefixtures("folder")
+def test_a_job_is_submitted_polled_and_watched() -> None:
+    job = job_id(toolwire_here("submit", "start_long_task", "seconds=2", 'payload={"a":1}'))
+    polled = toolwire_here("poll", job, "--json")
     assert polled.code == exits.OK
     assert polled.json()["job_id"] == job
-    watched = toolwire("watch", job, "--json", folder=folder)
+    watched = toolwire_here("watch", job, "--json")
     events = watched.json_lines()
     assert watched.code == exits.OK
     assert (events[0]["event"], events[-1]["event"]) == ("current", "done")
     assert events[-1]["snapshot"]["result"]["payload"] == {"a": 1}
-    assert events[-1]["snapshot"] == toolwire("poll", job, "--json", folder=folder).json()
-    told = toolwire("watch", job, folder=folder)
+    assert events[-1]["snapshot"] == toolwire_here("poll", job, "--json").json()
+    told = toolwire_here("watch", job)
     assert told.out.splitlines()[:3] == ["now done 50% 1 of 2 seconds", "done", "{"]
 
 
-@pytest.mark.usefixtures("replica")
-def test_submit_follows_a_job_when_asked(folder: Path) -> None:
-    told = toolwire("submit", "start_long_task", "seconds=1", "--wait", folder=folder)
+@pytest.mark.usefixtures("folder")
+def test_submit_follows_a_job_when_asked() -> None:
+    told = toolwire_here("submit", "start_long_task", "seconds=1", "--wait")
     assert told.code == exits.OK
     assert told.json()["payload"] == {}
     assert told.err.splitlines()[-1] == "done"
-    told = toolwire("submit", "start_long_task", "seconds=1", "--wait", "--json", folder=folder)
+    told = toolwire_here("submit", "start_long_task", "seconds=1", "--wait", "--json")
     assert told.json()["status"] == "done"
 
 
-@pytest.mark.usefixtures("replica")
 def test_a_reader_that_has_enough_is_no_error(folder: Path) -> None:
-    job = job_id(toolwire("submit", "start_long_task", "seconds=2", folder=folder))
+    job = job_id(toolwire_here("submit", "start_long_task", "seconds=2"))
     with subprocess.Popen(
         [*TOOLWIRE, "watch", job, "--json"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as watching:
@@ -103,50 +116,55 @@ def test_a_reader_that_has_enough_is_no_error(folder: Path) -> None:
         assert watching.stderr.read() == b""
 
 
-@pytest.mark.usefixtures("replica")
-def test_the_same_request_id_finds_the_same_job(folder: Path) -> None:
+@pytest.mark.usefixtures("folder")
+def test_the_same_request_id_finds_the_same_job() -> None:
     words = ("submit", "start_long_task", "--request-id", "order-17", "--json")
-    one, same, other = (toolwire(*words, f"seconds={number}", folder=folder) for number in (1, 1, 2))
+    one, same, other = (toolwire_here(*words, f"seconds={number}") for number in (1, 1, 2))
     assert one.json()["request_id"] == "order-17"
     assert same.json() == one.json()
     assert other.json()["error"]["code"] == "request_id_conflict"
 
 
-@pytest.mark.usefixtures("replica")
-def test_what_takes_too_long_ends_with_5(folder: Path) -> None:
-    told = toolwire("call", "start_long_task", "seconds=20", "--timeout", "1", "--json", folder=folder)
+@pytest.mark.usefixtures("folder")
+def test_what_takes_too_long_ends_with_5() -> None:
+    told = toolwire_here("call", "start_long_task", "seconds=20", "--timeout", "1", "--json")
     assert (told.code, told.err) == (exits.TOO_LATE, "")
-    job = job_id(toolwire("submit", "start_long_task", "seconds=20", folder=folder))
-    told = toolwire("watch", job, "--timeout", "1", folder=folder)
+    job = job_id(toolwire_here("submit", "start_long_task", "seconds=20"))
+    told = toolwire_here("watch", job, "--timeout", "1")
     assert told.code == exits.TOO_LATE
     assert f"job {job} was not over in time" in told.err
+    assert toolwire_here("cancel", job).code == exits.OK
 
 
-@pytest.mark.usefixtures("replica")
 def test_an_interrupted_watch_ends_with_130_and_without_a_traceback(folder: Path) -> None:
-    job = job_id(toolwire("submit", "start_long_task", "seconds=20", folder=folder))
+    job = job_id(toolwire_here("submit", "start_long_task", "seconds=20"))
     with running("watch", job, folder=folder) as watching:
         watching.wait_for("now ")
         watching.signal(signal.SIGINT)
         assert watching.ended() == exits.INTERRUPTED
         assert "Traceback" not in watching.text
+    assert toolwire_here("cancel", job).code == exits.OK
 
 
-def test_each_way_not_to_be_delivered_is_told(folder: Path, replica: Running) -> None:
-    nobody = toolwire("call", "batch_sum", "--server", "nobody", folder=folder)
+def test_each_way_not_to_be_delivered_is_told(vhost_url: str, tmp_path: Path) -> None:
+    with served(tmp_path, vhost_url) as replica:
+        _ask_in_vain(replica)
+
+
+def _ask_in_vain(replica: Running) -> None:
+    nobody = toolwire_here("call", "batch_sum", "--server", "nobody")
     assert nobody.code == exits.UNDELIVERED
     assert "no server 'nobody' on this broker" in nobody.err
-    unknown = toolwire("poll", "no-such-job", "--json", folder=folder)
+    unknown = toolwire_here("poll", "no-such-job", "--json")
     assert (unknown.code, unknown.json()["error"]["code"]) == (exits.FAILED, "job_not_found")
-    away = toolwire("call", "batch_sum", "--broker", "amqp://127.0.0.1:1/", "--timeout", "1", folder=folder)
+    away = toolwire_here("call", "batch_sum", "--broker", "amqp://127.0.0.1:1/", "--timeout", "1")
     assert away.code == exits.UNDELIVERED
     replica.signal(signal.SIGTERM)
     assert replica.ended() == exits.OK
-    alone = toolwire("call", "batch_sum", "numbers=[1]", "--json", folder=folder)
+    alone = toolwire_here("call", "batch_sum", "numbers=[1]", "--json")
     assert (alone.code, alone.json()["error"]["type"]) == (exits.UNDELIVERED, "NoReplica")
 
 
-@pytest.mark.usefixtures("replica")
 @pytest.mark.parametrize("words", [("call",), ("submit", "--wait")], ids=" ".join)
 def test_who_stops_waiting_is_told_that_the_job_goes_on(folder: Path, words: tuple[str, ...]) -> None:
     with running(*words, "start_long_task", "seconds=20", "--client", CLIENT_ID, folder=folder) as waiting:
@@ -157,4 +175,4 @@ def test_who_stops_waiting_is_told_that_the_job_goes_on(folder: Path, words: tup
     assert f"toolwire watch {job} --client {CLIENT_ID}\n" in waiting.text
     assert f"toolwire cancel {job} --client {CLIENT_ID}\n" in waiting.text
     assert "Traceback" not in waiting.text
-    assert toolwire("cancel", job, folder=folder).code == exits.OK
+    assert toolwire_here("cancel", job).code == exits.OK

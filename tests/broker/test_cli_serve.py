@@ -189,7 +189,7 @@ async def test_a_closed_terminal_leaves_no_rabbitmq_behind(
     monkeypatch.delenv("TOOLWIRE_HOME")
     with running("dev", folder=tmp_path) as dev:
         dev.wait_for(when)
-        await wait_until(lambda: node_lives(tmp_path), 10, "the node's process is there")
+        await wait_until(lambda: node_lives(tmp_path), 15, "the node's process is there")
         dev.signal(hang_up)
         dev.signal(hang_up)  # the kernel's and the shell's
         assert dev.ended() == code, dev.text

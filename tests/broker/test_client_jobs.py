@@ -145,7 +145,7 @@ async def test_the_result_comes_with_the_final_event_without_a_poll(
     client: Client, server: JobServer, responder: Responder
 ) -> None:
     submitted = await client.submit("long", returns=dict[str, int])
-    waiting = asyncio.create_task(submitted.result(timeout=10))
+    waiting = asyncio.create_task(submitted.result(timeout=15))
     await server.move(responder, EventName.DONE, DONE)
     assert await waiting == {"total": 3}
     assert server.polls == 0
@@ -157,7 +157,7 @@ async def test_an_end_that_was_told_before_anybody_asked_is_known(
     submitted = await client.submit("long")
     await server.move(responder, EventName.DONE, DONE)
     server.state = None  # no poll could tell any more
-    assert await submitted.result(timeout=10) == {"total": 3}
+    assert await submitted.result(timeout=15) == {"total": 3}
 
 
 async def test_an_end_that_was_told_before_the_acceptance_is_known(
@@ -170,7 +170,7 @@ async def test_an_end_that_was_told_before_the_acceptance_is_known(
     await responder.__aexit__()
     async with Responder(vhost_url, home, eager):
         submitted = await client.submit("long")
-        assert await submitted.result(timeout=10) == {"total": 3}
+        assert await submitted.result(timeout=15) == {"total": 3}
 
 
 @pytest.mark.promise("P7")
@@ -178,8 +178,8 @@ async def test_an_end_whose_event_was_lost_is_found_by_a_poll(client: Client, se
     server.state = job(2, poll_after_ms=50)
     submitted = await client.submit("long")
     await submitted.poll()
-    waiting = asyncio.create_task(submitted.result(timeout=10))
-    await wait_until(lambda: server.polls > 1, 5, "it looked for itself")
+    waiting = asyncio.create_task(submitted.result(timeout=15))
+    await wait_until(lambda: server.polls > 1, 15, "it looked for itself")
     server.state = DONE
     assert await waiting == {"total": 3}
 
@@ -190,7 +190,7 @@ async def test_a_failed_job_raises_what_the_server_signed(
     submitted = await client.submit("long")
     await server.move(responder, EventName.ERROR, FAILED)
     with pytest.raises(JobFailed) as caught:
-        await submitted.result(timeout=10)
+        await submitted.result(timeout=15)
     assert (caught.value.code, caught.value.reason) == (Code.TOOL_ERROR, "card_declined")
 
 
@@ -200,7 +200,7 @@ async def test_a_cancelled_job_is_an_exception_of_its_own(
     submitted = await client.submit("long")
     await server.move(responder, EventName.CANCELLED, CANCELLED)
     with pytest.raises(JobCancelled):
-        await submitted.result(timeout=10)
+        await submitted.result(timeout=15)
 
 
 async def test_a_wait_that_ends_before_the_job_says_that_it_goes_on(client: Client) -> None:
@@ -213,7 +213,7 @@ async def test_a_call_follows_a_job_to_its_end(
     client: Client, server: JobServer, responder: Responder
 ) -> None:
     calling = asyncio.create_task(client.call("long", returns=dict[str, int]))
-    await wait_until(lambda: server.submitted, 5, "it was submitted")
+    await wait_until(lambda: server.submitted, 15, "it was submitted")
     await server.move(responder, EventName.DONE, DONE)
     assert await calling == {"total": 3}
 
@@ -253,7 +253,7 @@ async def test_cancel_tells_how_the_job_stands(client: Client, server: JobServer
     server.state = CANCELLED
     assert await submitted.cancel() == CANCELLED
     with pytest.raises(JobCancelled):
-        await submitted.result(timeout=10)
+        await submitted.result(timeout=15)
 
 
 async def test_a_poll_that_tells_of_another_job_is_refused(client: Client, server: JobServer) -> None:
@@ -267,7 +267,7 @@ async def test_a_job_that_is_not_there_is_told_at_once(client: Client, server: J
     with pytest.raises(JobNotFound):
         await client.job("job-1").poll()
     with pytest.raises(JobNotFound):
-        await client.job("job-1").result(timeout=10)
+        await client.job("job-1").result(timeout=15)
 
 
 @pytest.mark.promise("P8")
@@ -281,7 +281,7 @@ async def test_events_wait_for_a_named_instance_that_is_away(
         submitted = await client.submit("long")
     await server.move(responder, EventName.DONE, DONE)
     async with desk() as client:
-        assert await client.job(submitted.id, returns=dict[str, int]).result(timeout=10) == {"total": 3}
+        assert await client.job(submitted.id, returns=dict[str, int]).result(timeout=15) == {"total": 3}
 
 
 async def test_under_a_request_id_of_ones_own_the_job_of_another_process_is_followed(
@@ -293,7 +293,7 @@ async def test_under_a_request_id_of_ones_own_the_job_of_another_process_is_foll
     assert server.submitted is not None
     first = Asked(server.submitted.request, "A" * 43)
     await responder.send(first, responder.event(first, EventName.DONE, DONE))
-    assert await submitted.result(timeout=10) == {"total": 3}
+    assert await submitted.result(timeout=15) == {"total": 3}
 
 
 async def test_a_job_that_was_over_before_its_last_attempt_was_accepted_is_found_at_once(

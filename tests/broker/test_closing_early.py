@@ -7,9 +7,10 @@ import asyncio
 
 from toolwire.broker.consume import Consumer, Delivery, Subscription
 from toolwire.broker.publish import Publisher
-from toolwire.broker.topology import fresh_reply_queue
+from toolwire.broker.topology import call_queue, fresh_reply_queue
 
 MOMENTS = [number / 500 for number in range(30)]
+TICKS = 200
 CLOSED_WITHIN = 10.0
 
 
@@ -34,3 +35,16 @@ async def _opened_and_closed(connected: Consumer | Publisher, moment: float) -> 
     async with asyncio.timeout(moment + CLOSED_WITHIN):
         async with connected:
             await asyncio.sleep(moment)
+
+
+async def test_a_look_at_the_consumers_can_be_cancelled_at_any_moment(vhost_url: str) -> None:
+    """Else a client that looks just then could not be closed: it would look on for ever."""
+    async with Publisher([vhost_url], name="test", declare=[call_queue("server-1")]) as publisher:
+        await publisher.wait_connected(15)
+        for tick in range(TICKS):
+            looking = asyncio.create_task(publisher.consumers(call_queue("server-1").name))
+            for _ in range(tick):
+                await asyncio.sleep(0)
+            if looking.cancel():
+                await asyncio.wait([looking])
+                assert looking.cancelled(), f"in moment {tick}"

@@ -39,7 +39,7 @@ class Inbox:
     connects: list[Sequence[str]] = field(default_factory=list[Sequence[str]])
 
     async def next(self) -> Delivery:
-        return await asyncio.wait_for(self.deliveries.get(), 5)
+        return await asyncio.wait_for(self.deliveries.get(), 15)
 
 
 def same(queue: Queue) -> Queue:
@@ -60,7 +60,7 @@ async def consuming(
     inbox = Inbox(consumer, deliveries)
     consumer.on_ready.append(inbox.connects.append)
     async with consumer:
-        await consumer.wait_ready(10)
+        await consumer.wait_ready(15)
         yield inbox
 
 
@@ -94,7 +94,7 @@ async def test_every_queue_can_be_declared_twice_and_consumed(vhost_url: str, pu
                 topology.reply_route("client-2", "other"),
             ]
             for route in routes:
-                await publisher.publish(to(route, b"x"), timeout=5)
+                await publisher.publish(to(route, b"x"), timeout=15)
                 delivery = await inbox.next()
                 assert (delivery.exchange, delivery.routing_key) == (route.exchange, route.key)
                 assert await delivery.ack()
@@ -105,7 +105,7 @@ async def test_deliveries_are_handed_over_in_order_and_up_to_the_prefetch(
 ) -> None:
     async with consuming(vhost_url, prefetch=3) as inbox:
         for number in range(6):
-            await publisher.publish(request(b"%d" % number), timeout=5)
+            await publisher.publish(request(b"%d" % number), timeout=15)
         first = [await inbox.next() for _ in range(3)]
         assert [delivery.body for delivery in first] == [b"0", b"1", b"2"]
         assert inbox.deliveries.empty()
@@ -117,19 +117,19 @@ async def test_deliveries_are_handed_over_in_order_and_up_to_the_prefetch(
 async def test_a_delivery_is_settled_once(vhost_url: str, publisher: Publisher) -> None:
     """A second ack would be a protocol error, and close the channel with all that is on it."""
     async with consuming(vhost_url) as inbox:
-        await publisher.publish(request(b"1"), timeout=5)
+        await publisher.publish(request(b"1"), timeout=15)
         delivery = await inbox.next()
         assert await delivery.ack()
         assert not await delivery.ack()
         assert not await delivery.reject(requeue=True)
-        await publisher.publish(request(b"2"), timeout=5)
+        await publisher.publish(request(b"2"), timeout=15)
         assert await (await inbox.next()).ack()
         assert len(inbox.connects) == 1
 
 
 async def test_what_is_requeued_comes_again(vhost_url: str, publisher: Publisher) -> None:
     async with consuming(vhost_url) as inbox:
-        await publisher.publish(request(), timeout=5)
+        await publisher.publish(request(), timeout=15)
         first = await inbox.next()
         assert not first.redelivered
         assert await first.reject(requeue=True)
@@ -142,13 +142,13 @@ async def test_what_is_rejected_or_requeued_too_often_is_kept_with_the_dead(
 ) -> None:
     """`reject` counts toward the delivery limit on every version, so a requeue loop ends."""
     async with consuming(vhost_url) as inbox, consuming(vhost_url, topology.dead_queue(SERVER)) as dead:
-        await publisher.publish(request(b"given up"), timeout=5)
+        await publisher.publish(request(b"given up"), timeout=15)
         assert await (await inbox.next()).reject(requeue=False)
         delivery = await dead.next()
         assert (delivery.body, delivery.routing_key) == (b"given up", "server-1.add")
         assert await delivery.ack()
 
-        await publisher.publish(request(b"looping"), timeout=5)
+        await publisher.publish(request(b"looping"), timeout=15)
         tries = 0
         while dead.deliveries.empty():
             try:
@@ -177,10 +177,10 @@ async def test_a_handler_that_fails_costs_its_message(
         Consumer([vhost_url], name="test", subscriptions=[calls]) as consumer,
         consuming(vhost_url, topology.dead_queue(SERVER)) as dead,
     ):
-        await consumer.wait_ready(10)
-        await publisher.publish(request(b"bad"), timeout=5)
-        await publisher.publish(request(b"good"), timeout=5)
-        assert await asyncio.wait_for(handled.get(), 5) == b"good"
+        await consumer.wait_ready(15)
+        await publisher.publish(request(b"bad"), timeout=15)
+        await publisher.publish(request(b"good"), timeout=15)
+        assert await asyncio.wait_for(handled.get(), 15) == b"good"
         assert (await dead.next()).body == b"bad"
     assert "a fault of ours" in caplog.text
 
@@ -189,15 +189,15 @@ async def test_a_paused_consumer_gets_nothing_new_and_may_still_ack(
     vhost_url: str, publisher: Publisher
 ) -> None:
     async with consuming(vhost_url) as inbox:
-        await publisher.publish(request(b"before"), timeout=5)
+        await publisher.publish(request(b"before"), timeout=15)
         before = await inbox.next()
         await inbox.consumer.pause()
         assert not inbox.consumer.ready
-        await publisher.publish(request(b"meanwhile"), timeout=5)
+        await publisher.publish(request(b"meanwhile"), timeout=15)
         assert await before.ack()
         assert inbox.deliveries.empty()
         await inbox.consumer.resume()
-        await inbox.consumer.wait_ready(5)
+        await inbox.consumer.wait_ready(15)
         meanwhile = await inbox.next()
         assert (meanwhile.body, meanwhile.redelivered) == (b"meanwhile", False)
 
@@ -207,8 +207,8 @@ async def test_a_consumer_that_the_broker_cancels_comes_back(vhost_url: str, pub
     async with consuming(vhost_url) as inbox:
         async with RawPublisher(vhost_url) as raw:
             await raw.delete_queue(CALLS.name)
-        await wait_until(lambda: len(inbox.connects) == 2, 10, "the queue is consumed again")
-        await publisher.publish(request(b"again"), timeout=5)
+        await wait_until(lambda: len(inbox.connects) == 2, 15, "the queue is consumed again")
+        await publisher.publish(request(b"again"), timeout=15)
         assert (await inbox.next()).body == b"again"
 
 
@@ -218,8 +218,8 @@ async def test_a_second_consumer_of_a_named_instance_is_told(vhost_url: str, pub
         second = Consumer([vhost_url], name="second", subscriptions=[Subscription(lambda: queue, 1, print)])
         async with second:
             with pytest.raises(AccessDenied, match=r"tw\.reply\.client-1\.main"):
-                await second.wait_ready(10)
-        await publisher.publish(to(topology.reply_route("client-1", "main"), b"answer"), timeout=5)
+                await second.wait_ready(15)
+        await publisher.publish(to(topology.reply_route("client-1", "main"), b"answer"), timeout=15)
         assert (await inbox.next()).body == b"answer"
 
 
@@ -227,43 +227,43 @@ async def test_answers_wait_for_a_named_instance_that_is_away(vhost_url: str, pu
     queue = topology.named_reply_queue("client-1", "main")
     async with consuming(vhost_url, queue):
         pass
-    await publisher.publish(to(topology.reply_route("client-1", "main"), b"answer"), timeout=5)
+    await publisher.publish(to(topology.reply_route("client-1", "main"), b"answer"), timeout=15)
     async with consuming(vhost_url, queue) as inbox:
         assert (await inbox.next()).body == b"answer"
 
 
 async def test_without_acks_nothing_comes_again(vhost_url: str, publisher: Publisher) -> None:
     async with consuming(vhost_url, acks=False) as inbox:
-        await publisher.publish(request(b"once"), timeout=5)
+        await publisher.publish(request(b"once"), timeout=15)
         assert await (await inbox.next()).ack()
     async with consuming(vhost_url) as inbox:
-        await publisher.publish(request(b"another"), timeout=5)
+        await publisher.publish(request(b"another"), timeout=15)
         assert (await inbox.next()).body == b"another"
 
 
 async def test_a_queue_that_was_declared_otherwise_is_a_loud_error(
     vhost_url: str, publisher: Publisher
 ) -> None:
-    await publisher.wait_connected(10)
+    await publisher.wait_connected(15)
     otherwise = Queue(CALLS.name, arguments={"x-queue-type": "classic"})
     calls = Subscription(lambda: otherwise, 1, print)
     async with Consumer([vhost_url], name="test", subscriptions=[calls]) as consumer:
         with pytest.raises(Misdeclared, match=r"queue tw\.call\.server-1"):
-            await consumer.wait_ready(10)
+            await consumer.wait_ready(15)
 
 
 async def test_another_queue_stands_in_for_one_that_is_out_of_reach(
     vhost_url: str, publisher: Publisher
 ) -> None:
     """What RabbitMQ answers then is "not found", here because of a binding that can never be."""
-    await publisher.wait_connected(10)
+    await publisher.wait_connected(15)
     out_of_reach = Queue("out-of-reach", bindings=(topology.Binding("no.such.exchange", "key"),))
     deliveries: asyncio.Queue[Delivery] = asyncio.Queue()
     calls = Subscription(lambda: out_of_reach, 1, deliveries.put_nowait, instead=lambda: CALLS)
     async with Consumer([vhost_url], name="test", subscriptions=[calls]) as consumer:
-        await consumer.wait_ready(10)
-        await publisher.publish(request(b"for the other one"), timeout=5)
-        delivery = await asyncio.wait_for(deliveries.get(), 5)
+        await consumer.wait_ready(15)
+        await publisher.publish(request(b"for the other one"), timeout=15)
+        delivery = await asyncio.wait_for(deliveries.get(), 15)
         assert delivery.body == b"for the other one"
         await delivery.ack()
 

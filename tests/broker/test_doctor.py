@@ -207,7 +207,7 @@ async def test_what_was_put_aside_is_told(stage: Stage) -> None:
     ) as publisher:
         for route in (dead_route(SERVER), junk_route(SERVER)):
             message = Outgoing(route, b"x", type="request", message_id=secrets.token_hex(8))
-            await publisher.publish(message, timeout=10)
+            await publisher.publish(message, timeout=15)
     findings = await examined(stage, only="queues")
     assert "toolwire dead list" in found(findings, "dead_letters").remedy
     assert "toolwire junk list" in found(findings, "junk").remedy

@@ -1,7 +1,6 @@
 """A replica that is asked to stop finishes what it runs or hands it back, and loses nothing."""
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -54,7 +53,7 @@ async def test_running_jobs_are_finished_within_the_grace_time(stage: Stage) -> 
         await stage.noted("bake gate 1")
         replica.terminate()
         stage.diary.open("gate")
-        assert (await job.result(timeout=10)).attempt == 1
+        assert (await job.result(timeout=15)).attempt == 1
         assert await replica.ended() == 0
 
 
@@ -69,7 +68,7 @@ async def test_a_job_that_may_run_again_is_handed_back(stage: Stage) -> None:
         async with stage.replica(lease_s=60):
             await stage.noted("brew gate 2")
             stage.diary.open("gate")
-            assert (await job.result(timeout=5)).attempt == 2
+            assert (await job.result(timeout=15)).attempt == 2
 
 
 @pytest.mark.promise("P7")
@@ -81,7 +80,7 @@ async def test_a_job_that_may_not_run_again_is_told_as_interrupted(stage: Stage)
             await stop()
         async with stage.replica(lease_s=60):
             with pytest.raises(JobFailed) as failed:
-                await job.result(timeout=5)
+                await job.result(timeout=15)
             assert failed.value.code is Code.INTERRUPTED
 
 
@@ -128,11 +127,10 @@ async def test_calls_that_only_read_or_have_not_begun_go_to_another_replica(stag
 
 
 async def test_a_replica_that_has_nothing_to_do_stops_at_once(stage: Stage) -> None:
-    async with stage.process() as replica:
-        began = time.monotonic()
+    """And not after its grace time, which is longer than `ended` waits."""
+    async with stage.process(grace_s=600) as replica:
         replica.terminate()
         assert await replica.ended() == 0
-        assert time.monotonic() - began < 3
 
 
 @pytest.mark.promise("P4", "P8")

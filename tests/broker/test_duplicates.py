@@ -91,7 +91,7 @@ async def test_a_crowd_of_submissions_is_one_job(stage: Stage, replicas: int) ->
     async with stage.replicas(replicas), Handmade(stage.url, stage.home) as hand:
         request = hand.request("bake", {"gate": "gate"})
         await asyncio.gather(*(hand.send(again(hand, request)) for _ in range(CROWD)))
-        await wait_until(lambda: len(hand.responses) == CROWD, 10, "every attempt is answered")
+        await wait_until(lambda: len(hand.responses) == CROWD, 15, "every attempt is answered")
         await hand.heard(EventName.DONE)
     assert len({str(response.result) for response in hand.responses}) == 1
     assert stage.diary.lines() == ["bake gate 1", "bake gate 1 is over"]
@@ -141,7 +141,7 @@ async def test_a_replay_of_a_tool_that_only_reads_is_ignored(stage: Stage) -> No
         asked = await hand.send(request)
         await hand.answer(asked)
         await hand.send(request)
-        await wait_until(lambda: replica.counts["repeated"] == 1, 10, "the replay is counted")
+        await wait_until(lambda: replica.counts["repeated"] == 1, 15, "the replay is counted")
     assert stage.diary.lines() == ["peek gate"]
 
 
@@ -160,7 +160,7 @@ async def test_a_client_finds_its_job_by_submitting_it_again(stage: Stage) -> No
         for _ in range(2):
             async with stage.client() as client:
                 job = await client.options(request_id="order-17").submit(bake, "gate")
-                assert (await job.result(timeout=10)).attempt == 1
+                assert (await job.result(timeout=15)).attempt == 1
                 ids.append(job.id)
     assert ids[0] == ids[1]
     assert stage.diary.lines() == ["bake gate 1", "bake gate 1 is over"]

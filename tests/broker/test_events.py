@@ -59,7 +59,7 @@ async def _opening_on_the_way(
 async def test_the_events_of_a_finished_job_are_its_state_and_its_end(stage: Stage) -> None:
     async with stage.replica(), stage.client() as client:
         job = await client.submit(count_up, 1)
-        await job.result(timeout=10)
+        await job.result(timeout=15)
         first, last = [event async for event in job.events()]
     assert (type(first), type(last)) == (Current, Done)
     assert first.snapshot == last.snapshot

@@ -35,18 +35,18 @@ async def test_a_job_gives_its_result_as_its_function_states_it(stage: Stage, cl
     stage.diary.open("gate")
     async with stage.replica(), stage.client(client_id) as client:
         job = await client.submit(bake, gate="gate", payload={"task": [1, None]})
-        assert await job.result(timeout=10) == Made(payload={"task": [1, None]}, attempt=1)
+        assert await job.result(timeout=15) == Made(payload={"task": [1, None]}, attempt=1)
         by_name = await client.submit("bake", {"gate": "gate"})
-        assert await by_name.result(timeout=10) == {"payload": None, "attempt": 1}
+        assert await by_name.result(timeout=15) == {"payload": None, "attempt": 1}
         read = await client.submit("bake", {"gate": "gate"}, returns=Made)
-        assert await read.result(timeout=10) == Made(payload=None, attempt=1)
+        assert await read.result(timeout=15) == Made(payload=None, attempt=1)
 
 
 async def test_a_sync_job_runs_in_a_thread_of_its_own(stage: Stage) -> None:
     stage.diary.open("gate")
     async with stage.replica(), stage.client() as client:
         job = await client.submit(grind, "gate")
-        assert (await job.result(timeout=10)).startswith("tool-")
+        assert (await job.result(timeout=15)).startswith("tool-")
 
 
 async def test_jobs_wait_for_a_free_slot(stage: Stage) -> None:
@@ -54,7 +54,7 @@ async def test_jobs_wait_for_a_free_slot(stage: Stage) -> None:
         async with at_the_gate(stage, client):
             second = await client.submit(count_up, 1)
             assert (await second.poll()).status is Status.ACCEPTED
-        assert await second.result(timeout=10) == 1
+        assert await second.result(timeout=15) == 1
 
 
 async def test_a_wait_that_is_over_before_the_job_loses_nothing(stage: Stage) -> None:
@@ -63,7 +63,7 @@ async def test_a_wait_that_is_over_before_the_job_loses_nothing(stage: Stage) ->
             await job.result(timeout=0.3)
         assert unfinished.value.job_id == job.id
         stage.diary.open("gate")
-        assert (await job.result(timeout=10)).attempt == 1
+        assert (await job.result(timeout=15)).attempt == 1
 
 
 async def test_what_answers_at_once_is_no_job(stage: Stage) -> None:
@@ -81,7 +81,7 @@ async def test_a_jobs_own_error_ends_it_in_its_own_words(stage: Stage) -> None:
     async with stage.replica(), stage.client() as client:
         job = await client.submit(burn)
         with pytest.raises(JobFailed, match="The bread is burnt") as failed:
-            await job.result(timeout=10)
+            await job.result(timeout=15)
     assert (failed.value.code, failed.value.reason, failed.value.data) == (
         Code.TOOL_ERROR,
         "burnt",
@@ -102,7 +102,7 @@ async def test_a_job_that_breaks_gives_away_nothing_but_an_error_id(stage: Stage
 async def test_a_jobs_result_against_its_contract_is_an_error(stage: Stage) -> None:
     async with stage.replica(), stage.client() as client:
         with pytest.raises(JobFailed) as failed:
-            await (await client.submit(misbake)).result(timeout=10)
+            await (await client.submit(misbake)).result(timeout=15)
     assert failed.value.code is Code.RESULT_INVALID
 
 
@@ -129,7 +129,7 @@ async def test_a_running_job_ends_by_its_deadline(stage: Stage) -> None:
     async with stage.replica(), stage.client() as client:
         job = await client.options(deadline=1).submit(bake, "gate")
         with pytest.raises(JobFailed) as failed:
-            await job.result(timeout=10)
+            await job.result(timeout=15)
         assert failed.value.code is Code.DEADLINE_EXCEEDED
         assert (await job.poll()).attempt == 1
 
@@ -139,7 +139,7 @@ async def test_a_waiting_job_ends_by_its_deadline(stage: Stage) -> None:
     async with stage.replica(job_slots=1), stage.client() as client, at_the_gate(stage, client):
         job = await client.options(deadline=1).submit(count_up, 1)
         with pytest.raises(JobFailed) as failed:
-            await job.result(timeout=10)
+            await job.result(timeout=15)
         assert failed.value.code is Code.DEADLINE_EXCEEDED
         assert (await job.poll()).attempt == 0
 
@@ -151,7 +151,7 @@ async def test_a_client_finds_its_jobs_newest_first(stage: Stage) -> None:
     async with stage.replica(job_slots=1), stage.client() as client:
         done = [await client.submit(count_up, 1) for _ in range(2)]
         for job in done:
-            await job.result(timeout=10)
+            await job.result(timeout=15)
         async with at_the_gate(stage, client) as (running, _):
             waiting = await client.submit(count_up, 1)
             newest_first = [waiting.id, running.id, done[1].id, done[0].id]
@@ -172,7 +172,7 @@ async def test_a_job_is_found_again_by_a_later_process_of_the_same_instance(stag
         stage.diary.open("gate")
         async with stage.client(instance="desk") as later:
             job = later.job(job_id, returns=Made)
-            assert await job.result(timeout=10) == Made(payload=None, attempt=1)
+            assert await job.result(timeout=15) == Made(payload=None, attempt=1)
 
 
 async def test_a_job_is_found_again_by_its_id_alone(stage: Stage) -> None:
@@ -182,4 +182,4 @@ async def test_a_job_is_found_again_by_its_id_alone(stage: Stage) -> None:
         async with stage.client() as client:
             job_id = (await client.submit(bake, "gate")).id
         async with stage.client() as later:
-            assert (await later.job(job_id, returns=Made, server=SERVER).result(timeout=10)).attempt == 1
+            assert (await later.job(job_id, returns=Made, server=SERVER).result(timeout=15)).attempt == 1

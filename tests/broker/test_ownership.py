@@ -26,7 +26,7 @@ async def test_another_clients_job_and_no_job_look_the_same(stage: Stage) -> Non
         assert len(set(told)) == 1
         assert (await job.poll()).status is Status.RUNNING
         stage.diary.open("gate")
-        assert (await job.result(timeout=10)).attempt == 1
+        assert (await job.result(timeout=15)).attempt == 1
 
 
 async def _not_found(asking: Awaitable[JobSnapshot]) -> str:
@@ -50,7 +50,7 @@ async def test_a_request_id_is_its_clients_own(stage: Stage) -> None:
     async with stage.replica(), stage.client(OWNER) as owner, stage.client(OTHER) as other:
         jobs = [await client.options(request_id="order-17").submit(count_up, 1) for client in (owner, other)]
         assert jobs[0].id != jobs[1].id
-        assert [await job.result(timeout=10) for job in jobs] == [1, 1]
+        assert [await job.result(timeout=15) for job in jobs] == [1, 1]
         assert await owner.options(request_id="order-18").call(book, "table") == 1
         assert await other.options(request_id="order-18").call(book, "chair") == 2
 

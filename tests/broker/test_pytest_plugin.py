@@ -27,7 +27,7 @@ from toolwire.testing import Faults
 class TestTwoClients:
     async def test_each_has_its_own_jobs(self, toolwire_bench, toolwire_client):
         job = await toolwire_client.submit(count, to=3)
-        assert await job.result(timeout=10) == 3
+        assert await job.result(timeout=15) == 3
         assert toolwire_client.client_id == "ada"
         async with toolwire_bench.client("bob") as bob:
             assert not (await bob.list_jobs()).jobs

@@ -24,7 +24,7 @@ async def test_replicas_run_jobs_side_by_side(stage: Stage) -> None:
         jobs = [await client.submit(brew, "gate") for _ in range(2)]
         await stage.noted("brew gate 1", times=2)
         stage.diary.open("gate")
-        assert [(await job.result(timeout=10)).attempt for job in jobs] == [1, 1]
+        assert [(await job.result(timeout=15)).attempt for job in jobs] == [1, 1]
 
 
 async def test_a_replica_that_comes_later_takes_up_waiting_jobs(stage: Stage) -> None:
@@ -36,7 +36,7 @@ async def test_a_replica_that_comes_later_takes_up_waiting_jobs(stage: Stage) ->
             stage.diary.open("first")
             stage.diary.open("second")
             for job in jobs:
-                assert (await job.result(timeout=10)).attempt == 1
+                assert (await job.result(timeout=15)).attempt == 1
 
 
 @pytest.mark.promise("P7")
@@ -47,7 +47,7 @@ async def test_every_replica_tells_the_same_of_a_job(stage: Stage) -> None:
         told = await progress_of(job)
         assert [await job.poll() for _ in range(8)] == [told] * 8
         stage.diary.open("gate")
-        await job.result(timeout=10)
+        await job.result(timeout=15)
         over = await job.poll()
         assert [await job.poll() for _ in range(8)] == [over] * 8
 
@@ -61,7 +61,7 @@ async def test_every_replica_cancels_what_another_one_runs(stage: Stage) -> None
             await job.cancel()
         for job in jobs:
             with pytest.raises(JobCancelled):
-                await job.result(timeout=5)
+                await job.result(timeout=15)
             assert (await job.poll()).status is Status.CANCELLED
 
 
@@ -74,4 +74,4 @@ async def test_a_waiting_job_outlives_the_replica_that_accepted_it(stage: Stage)
             waiting = await client.submit(bake, "gate")
         stage.diary.open("gate")
         async with stage.replica():
-            assert (await waiting.result(timeout=10)).attempt == 1
+            assert (await waiting.result(timeout=15)).attempt == 1

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.served import SERVER, Total, add, bake, burn, count_up, mirror, peek
+from tests.served import SERVER, Approval, Total, add, bake, burn, count_up, mirror, peek, recite, release
 from tests.stage import CLIENTS, PATIENCE_S, Stage
 from toolwire.client import ClientClosed, Current, Done, JobFailed, SyncClient, SyncJob
 from toolwire.client.sync_loop import LoopThread
@@ -61,6 +61,17 @@ def test_jobs(client: SyncClient) -> None:
     assert started.result() == 1
 
 
+def test_the_output_of_a_job(client: SyncClient) -> None:
+    job = client.submit(recite, ["a line", None, "another"])
+    for line in job.outputs():
+        assert line == "a line"
+        break
+    assert list(job.outputs()) == ["a line", None, "another"]
+    page = job.read_output()
+    assert [line for event in page.pieces for line in event.output] == ["a line", None, "another"]
+    assert job.read_output(after=page.seq).pieces == ()
+
+
 def test_a_loop_over_events_may_be_left(client: SyncClient, served: Stage) -> None:
     job = client.submit(bake, "gate")
     for event in job.events():
@@ -94,3 +105,11 @@ def test_watching(client: SyncClient) -> None:
     with client.watch("desk", events=["done"]) as events:
         seen = next(iter(events))
     assert (seen.job_id, seen.snapshot.result) == (job.id, 1)
+
+
+def test_a_question_of_a_job(client: SyncClient) -> None:
+    job = client.submit(release, "1.0")
+    for event in job.events():
+        if event.snapshot.question is not None:
+            assert job.answer(Approval(approved=True)).question is None
+    assert job.result() == Approval(approved=True)

@@ -58,6 +58,19 @@ def test_fire_and_forget(dev: Dev, tmp_path: Path) -> None:
             assert packed(waiting.text) == job
 
 
+def test_approval(dev: Dev, tmp_path: Path) -> None:
+    with dev("examples.approval:service") as serving:
+        told = run_example("approval", "Where is it?", folder=tmp_path, stdin="Here.\n")
+        assert told.startswith("Send this? You ask: Where is it? We are looking into it.\n")
+        assert told.endswith(": sent: Here.\n")
+        job = toolwire("submit", "reply", "question=Who?", folder=tmp_path).out.strip()
+        with running("watch", job, folder=tmp_path) as watching:
+            watching.wait_for(f"to answer it: toolwire answer {job} send=true")
+            assert toolwire("answer", job, "send=true", folder=tmp_path).code == 0
+            assert watching.ended() == 0
+        assert serving.text.count("drafting a reply") == 2, "one draft each: it was saved"
+
+
 def test_the_integration_test(broker_url: str) -> None:
     """It finds its broker as every user's does: here one that is named."""
     done = subprocess.run(

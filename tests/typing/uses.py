@@ -30,7 +30,7 @@ from toolwire.client import (
     declare_job,
 )
 from toolwire.contracts.tools import JobTool, Tool
-from toolwire.services import JobContext, Router, Service, ToolContext
+from toolwire.services import Backoff, Fail, JobContext, Retry, Router, Service, ToolContext
 
 
 class Total(BaseModel):
@@ -91,7 +91,7 @@ async def wrong_calls(client: Client) -> None:
     await client.call("spell", number=3)  # type: ignore[call-overload]  # pyright says reportArgumentType, reportCallIssue
     await client.call("spell", {"number": 3}, timeout=5)  # type: ignore[call-overload]  # pyright says reportArgumentType, reportCallIssue
     await client.call("spell", [3])  # type: ignore[call-overload]  # pyright says reportArgumentType, reportCallIssue
-    client.options(priority=1)  # type: ignore[call-arg]  # pyright says reportCallIssue
+    client.options(prioritee=1)  # type: ignore[call-arg]  # pyright says reportCallIssue
     total: str = await client.call(batch_sum, [1])  # type: ignore[call-overload]  # pyright says reportAssignmentType
     assert total
 
@@ -135,8 +135,10 @@ async def events(job: Job[list[str]]) -> None:
                 assert_type(snapshot, JobSnapshot)
             case Progressed(progress=progress):
                 assert_type(progress, Progress)
-            case Output(output=output) | Done(result=output):
-                assert_type(output, JsonValue)
+            case Output(pieces=pieces):
+                assert_type(pieces, tuple[JsonValue, ...])
+            case Done(result=result):
+                assert_type(result, JsonValue)
             case Failed(error=error):
                 assert_type(error.reason, str | None)
             case Cancelled():
@@ -226,6 +228,58 @@ service.implements(add)(another_result)  # type: ignore[arg-type]  # pyright say
 service.implements(build)(without_context)  # type: ignore[arg-type]  # pyright says reportArgumentType, reportCallIssue
 service.implements(add, max_attempts=3)  # type: ignore[call-overload]  # pyright says reportArgumentType
 service.implements(build, read_only=True)  # type: ignore[call-overload]  # pyright says reportArgumentType
+
+
+# --- how tools and jobs run ---
+
+
+@service.job(
+    max_attempts=5,
+    retry_on=(ConnectionError, TimeoutError),
+    backoff=Backoff(first=0.5, longest=60),
+    time_limit=600,
+    revisions="same",
+    run_in="process",
+    asks=(Total,),
+)
+def all_that_a_job_may_say(ctx: JobContext[None], number: int) -> str:
+    ctx.check()
+    if ctx.cancelled:
+        raise Fail("too_late", "Nobody waits", {"number": number})
+    raise Retry(after=2.5, message="Later")
+
+
+@service.tool(time_limit=0.5, run_in="thread", context=True)
+def all_that_a_tool_may_say(ctx: ToolContext[None], number: int) -> str:
+    assert_type(ctx.cancelled, bool)
+    return str(number)
+
+
+async def what_was_said_changes_no_type(
+    client: Client, job: JobContext[None], tool: ToolContext[None]
+) -> None:
+    assert_type(await (await client.submit(all_that_a_job_may_say, 1)).result(), str)
+    assert_type(all_that_a_job_may_say(job, 1), str)
+    assert_type(await client.call(all_that_a_tool_may_say, number=1), str)
+    assert_type(all_that_a_tool_may_say(tool, 1), str)
+
+
+service.implements(build, max_attempts=2, retry_on=(OSError,), asks=(Total,), time_limit=5)(build_it.function)
+service.implements(add, time_limit=5, run_in="thread")
+
+service.job(retry_on=ConnectionError)  # type: ignore[arg-type]  # pyright says reportArgumentType
+service.job(retry_on=(KeyboardInterrupt,))  # type: ignore[arg-type]  # pyright says reportArgumentType
+service.job(backoff=5)  # type: ignore[arg-type]  # pyright says reportArgumentType
+service.job(time_limit="5")  # type: ignore[arg-type]  # pyright says reportArgumentType
+service.job(revisions="newer")  # type: ignore[arg-type]  # pyright says reportArgumentType
+service.job(asks=(str,))  # type: ignore[arg-type]  # pyright says reportArgumentType
+service.job(read_only=True)  # type: ignore[call-arg]  # pyright says reportCallIssue
+service.job(max_atempts=3)  # type: ignore[call-arg]  # pyright says reportCallIssue
+service.tool(max_attempts=3)  # type: ignore[call-overload]  # pyright says reportCallIssue
+service.tool(run_in="fork")  # type: ignore[call-overload]  # pyright says reportArgumentType
+service.implements(add, retry_on=(OSError,))  # type: ignore[call-overload]  # pyright says reportArgumentType
+service.implements(build, name="make")  # type: ignore[call-overload]  # pyright says reportCallIssue
+Retry("soon")  # type: ignore[arg-type]  # pyright says reportArgumentType
 
 
 # --- routers ---

@@ -32,6 +32,11 @@ def read_arguments(pairs: Sequence[str], document: str | None) -> Arguments:
     return arguments
 
 
+def read_document(document: str) -> JsonValue:
+    """The JSON value in `@file` or, for `-`, on stdin. `UsageError` where there is none."""
+    return _json(*_text(document))
+
+
 def _value(text: str) -> JsonValue:
     try:
         return cast("JsonValue", parse(text.encode()))
@@ -58,11 +63,15 @@ def _meant(text: bytes, where: str) -> str:
     return f"; `--args @{text.decode()}` reads a file"
 
 
-def _object(text: bytes, where: str) -> Arguments:
+def _json(text: bytes, where: str) -> JsonValue:
     try:
-        value = parse(text)
+        return cast("JsonValue", parse(text))
     except NotJson as error:
         raise UsageError(f"{where} cannot be read as JSON: {error}{_meant(text, where)}") from error
+
+
+def _object(text: bytes, where: str) -> Arguments:
+    value = _json(text, where)
     if not isinstance(value, dict):
         raise UsageError(f'{where} holds no JSON object: write the arguments by name, {{"name": value}}')
-    return cast("Arguments", value)
+    return value

@@ -19,6 +19,7 @@ from toolwire.client import Client
 from toolwire.client.calls import Calls, overdue
 from toolwire.client.clock import now_ms
 from toolwire.client.jobs import Job
+from toolwire.client.options import Changes
 from toolwire.contracts.envelopes import Arguments
 from toolwire.contracts.errors import (
     JobCancelled,
@@ -120,15 +121,14 @@ async def submit(
     asking: Asking,
     tool: str,
     arguments: Arguments,
+    changes: Changes,
     *,
-    request_id: str | None,
-    deadline: float | None,
     wait: bool,
 ) -> int:
     """Submit a job and print its id or, with `wait`, follow it and print its result."""
     async with asking.open() as client:
         async with _suggesting(client, tool), _telling_who_is_missing(client):
-            job = await client.options(request_id=request_id, deadline=deadline).submit(tool, arguments)
+            job = await client.options(**changes).submit(tool, arguments)
         if wait:
             with _going_on(asking, job):
                 return await _wait(asking, job)

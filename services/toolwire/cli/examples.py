@@ -36,6 +36,14 @@ def command_line(tool: ToolDescriptor) -> str:
     return " ".join(["toolwire", verb, tool.name, *_pairs(reader)])
 
 
+def answer_line(job_id: str, schema: dict[str, JsonValue]) -> str:
+    """The command that answers a job whose question has this schema."""
+    words = list(_pairs(Reader(schema, LONGEST)))
+    if not words:  # nothing is needed, or it is no object
+        words = [shlex.quote(json.dumps(example_of(schema, schema), ensure_ascii=False))]
+    return " ".join(["toolwire", "answer", job_id, *words])
+
+
 def _pairs(reader: Reader) -> Iterator[str]:
     root = reader.resolved(reader.root) or {}
     needed = frozenset(root.get("required", ()))

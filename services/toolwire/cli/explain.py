@@ -32,6 +32,9 @@ ADVICE: Mapping[Code, str] = {
     Code.RESULT_INVALID: "The service's log has the details under that error id: the tool has to be mended.",
     Code.RESULT_TOO_LARGE: "Ask for less; or have the tool put it elsewhere, and return where it is.",
     Code.JOB_NOT_FOUND: "See this client's jobs: toolwire jobs list",
+    Code.INVALID_SCHEDULE: "Leave out --at, --delay and --priority, or give what the message allows.",
+    Code.TIME_LIMIT_EXCEEDED: "Ask for less: how long one attempt may take is the tool's own rule.",
+    Code.NOT_ASKED: "See what the job asks now: toolwire jobs show JOB",
     Code.INTERRUPTED: "It may have run in part: look before you submit it again.",
     Code.DEADLINE_EXCEEDED: "Give it more time (--timeout for a call, --deadline for a job), and under a new "
     "request id: this one has its answer.",

@@ -1,21 +1,25 @@
 """A job's events, shown as they come: as JSON lines, as lines of text, or as a live bar on a terminal."""
 
 import asyncio
+import json
 from collections.abc import Generator
 from contextlib import AbstractContextManager, aclosing, contextmanager, nullcontext
 from typing import Protocol, TextIO
 
 from pydantic import JsonValue
 
+from toolwire.cli.examples import answer_line
 from toolwire.cli.output import plain, print_json, printable
 from toolwire.client.jobs import Job
 from toolwire.contracts.errors import JobNotOver
 from toolwire.contracts.events import (
     Accepted,
+    Answered,
     Cancelled,
     Current,
     Done,
     Failed,
+    InputRequired,
     JobEvent,
     Output,
     Progressed,
@@ -23,7 +27,7 @@ from toolwire.contracts.events import (
     Started,
 )
 from toolwire.contracts.jobs import Status
-from toolwire.contracts.snapshots import JobSnapshot, Progress
+from toolwire.contracts.snapshots import JobSnapshot, Progress, Question
 
 NAMES: dict[type[JobEvent], str] = {
     Current: "current",
@@ -31,6 +35,8 @@ NAMES: dict[type[JobEvent], str] = {
     Started: "started",
     Progressed: "progress",
     Output: "output",
+    InputRequired: "input_required",
+    Answered: "answered",
     Retrying: "retrying",
     Done: "done",
     Failed: "error",
@@ -91,14 +97,17 @@ def words(stream: TextIO) -> View:
 def document(event: JobEvent) -> dict[str, JsonValue]:
     """An event for programs."""
     told: dict[str, JsonValue] = {"event": NAMES[type(event)], "snapshot": plain(event.snapshot)}
-    return told | {"output": event.output} if isinstance(event, Output) else told
+    if isinstance(event, Output):
+        told["output"] = list(event.pieces)
+    return told
 
 
 def describe(event: JobEvent) -> str:
     """An event for people."""
     match event:
         case Current(snapshot):
-            return f"now {snapshot.status}{_attempt(snapshot)}{_how_far(snapshot.progress)}"
+            now = f"now {snapshot.status}{_attempt(snapshot)}{_how_far(snapshot.progress)}"
+            return f"{now}\n{_asks(snapshot, snapshot.question)}" if snapshot.question else now
         case Started(snapshot):
             return f"started, attempt {snapshot.attempt}"
         case Progressed(snapshot):
@@ -106,10 +115,23 @@ def describe(event: JobEvent) -> str:
         case Retrying(snapshot):
             why = f"toolwire jobs show {snapshot.job_id}"
             return f"retrying: attempt {snapshot.attempt} did not end the job, its history says why: {why}"
-        case Output(output=output):
-            return f"output {printable(str(output))}"
+        case Output(pieces=pieces):
+            return "\n".join(f"output {printable(in_words(piece))}" for piece in pieces)
+        case InputRequired(snapshot):
+            return _asks(snapshot, event.question)
         case _:
             return NAMES[type(event)]
+
+
+def in_words(piece: JsonValue) -> str:
+    """A piece of output for people: a text as it is, anything else as JSON."""
+    return piece if isinstance(piece, str) else json.dumps(piece, ensure_ascii=False)
+
+
+def _asks(snapshot: JobSnapshot, question: Question) -> str:
+    """What a job asks, and how it is answered."""
+    command = answer_line(snapshot.job_id, question.answer_schema)
+    return printable(f"asks {question.key}: {question.prompt}\nto answer it: {command}")
 
 
 def _attempt(snapshot: JobSnapshot) -> str:
@@ -158,4 +180,6 @@ def _bar(event: JobEvent) -> tuple[float, str]:
     if snapshot.status is Status.ACCEPTED:  # its progress, if any, is that of the last attempt
         return 0.0, "waits for a replica" if snapshot.attempt == 0 else "waits to run again"
     progress = snapshot.progress or Progress(fraction=0.0)
+    if snapshot.question is not None:
+        return progress.fraction, "waits for an answer"
     return progress.fraction, f"{_attempt(snapshot)} {printable(progress.message)}".strip()

@@ -3,13 +3,15 @@
 import json
 from collections.abc import Iterator, Sequence
 
+from toolwire.cli.examples import answer_line
 from toolwire.cli.explain import remedies
 from toolwire.cli.output import printable
+from toolwire.cli.schemas import in_words
 from toolwire.cli.times import clock, moment, span
 from toolwire.contracts.errors import WireError
 from toolwire.contracts.history import Happened, HistoryEntry, JobHistory, Why
 from toolwire.contracts.jobs import Status
-from toolwire.contracts.snapshots import JobSnapshot
+from toolwire.contracts.snapshots import JobSnapshot, Question
 
 HEADINGS = ("JOB", "TOOL", "STATUS", "ATTEMPT", "PROGRESS", "AGE", "SILENT", "TIME-LEFT", "MESSAGE")
 LONGEST_RESULT = 500
@@ -19,6 +21,8 @@ _REASONS = {
     Why.LEASE_LOST: "the lease was lost: that replica died, or stood still for longer than its lease",
     Why.DRAINED: "the replica was stopped",
     Why.DEADLINE: "the deadline passed",
+    Why.TIME_LIMIT: "it took longer than its tool may",
+    Why.RETRY_ASKED: "the tool asked for another attempt",
 }
 
 
@@ -26,6 +30,8 @@ def row(job: JobSnapshot, now_ms: int) -> Sequence[str]:
     """A job as cells under `HEADINGS`; times that no longer run are left out."""
     progress = None if job.final else job.progress
     message = progress.message if progress else ""
+    if job.question is not None:
+        message = f"asks {job.question.key}: {job.question.prompt}"
     if job.status is Status.ERROR and job.error is not None:
         message = f"{job.error.code}: {job.error.reason or job.error.message}"
     return (
@@ -57,6 +63,8 @@ def in_lines(job: JobSnapshot, history: JobHistory, now_ms: int, flags: str = ""
     else:
         yield f"last news  {moment(job.updated_ms)}, {span(now_ms - job.updated_ms)} ago"
         yield f"deadline   {moment(job.deadline_ms)}, {_left(job.deadline_ms - now_ms)}"
+    if job.question is not None:
+        yield from _labelled("question", question_lines(job.question))
     if job.error is not None:
         yield from _labelled("error", error_lines(job.error))
     if job.status is Status.DONE:
@@ -65,6 +73,12 @@ def in_lines(job: JobSnapshot, history: JobHistory, now_ms: int, flags: str = ""
     yield from _timeline(history.entries) or ["  nothing: it is older than the histories of this service"]
     yield from ("", "what to do")
     yield from (f"  {line}" for line in what_to_do(job, history, flags))
+
+
+def question_lines(question: Question) -> list[str]:
+    """What a job asks, and what an answer looks like."""
+    schema = question.answer_schema
+    return [f"{question.key}: {question.prompt}", f"answer: {in_words(schema, schema)}"]
 
 
 def error_lines(error: WireError) -> list[str]:
@@ -92,6 +106,9 @@ def standing(job: JobSnapshot, flags: str = "") -> str:
 
 def what_to_do(job: JobSnapshot, history: JobHistory, flags: str) -> Iterator[str]:
     """Commands that fit how the job stands."""
+    if job.question is not None:
+        command = answer_line(job.job_id, job.question.answer_schema)
+        yield printable(f"answer it:             {command}{flags}")
     match job.status:
         case Status.DONE:
             yield f"its whole result:      toolwire poll {job.job_id}{flags}"
@@ -110,11 +127,12 @@ def what_to_do(job: JobSnapshot, history: JobHistory, flags: str) -> Iterator[st
 def _status(job: JobSnapshot, history: JobHistory, now_ms: int) -> str:
     if job.final:
         return f"{job.status}, after {_attempts(job.attempt)}"
-    last = history.entries[-1] if history.entries else None
     if job.status is Status.ACCEPTED:
-        if last is not None and last.due_ms is not None and last.due_ms > now_ms:
-            return f"{job.status}: attempt {job.attempt + 1} starts in {span(last.due_ms - now_ms)}"
+        if job.due_ms is not None and job.due_ms > now_ms:
+            return f"{job.status}: attempt {job.attempt + 1} starts in {span(job.due_ms - now_ms)}"
         return f"{job.status}: waits for a replica with a free slot"
+    if job.status is Status.INPUT_REQUIRED:
+        return f"{job.status}: waits for its owner's answer, and holds no replica"
     asked = ", asked to end" if _cancel_asked(history) else ""
     return f"{job.status}, attempt {job.attempt}{_where(history)}{asked}"
 
@@ -155,7 +173,7 @@ def _what(entry: HistoryEntry) -> str:
     if entry.error_id is not None:
         parts.append(f"error id {entry.error_id}")
     if entry.due_ms is not None:
-        parts.append(f"again after {span(entry.due_ms - entry.at_ms)}")
+        parts.append(f"{'again' if entry.attempt else 'to start'} after {span(entry.due_ms - entry.at_ms)}")
     return printable(", ".join(parts))
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from toolwire.broker.errors import BrokerError
 from toolwire.client.clock import now_ms
-from toolwire.contracts.builtin import CANCEL_JOB, POLL_JOB
 from toolwire.contracts.errors import Code, DefinitionError
 from toolwire.contracts.jobs import Status
-from toolwire.services.decide import refuse
-from toolwire.services.execute import Ended
+from toolwire.services.decide import refuse, replied
+from toolwire.services.endings import Ended
+from toolwire.services.failpoints import reach
 from toolwire.services.plans import Prepared, Reply
 from toolwire.services.post import Post
 from toolwire.services.seals import Seals
@@ -41,6 +41,7 @@ class Answers:
         line = self._seal(key, address, reply)
         patient_until = time.monotonic() + PATIENCE_S
         while True:
+            reach("answer.ready")
             try:
                 await self.post.answer(key.client_id, address.reply_to, line)
             except BrokerError as error:
@@ -52,6 +53,7 @@ class Answers:
                 log.warning("an answer to %s waits for the broker: %s", key.client_id, error)
                 await asyncio.sleep(AGAIN_S)
             else:
+                reach("answer.sent")
                 log.debug("answered request %s of %s: %s", key.request_id, key.client_id, reply.status)
                 return
 
@@ -67,7 +69,4 @@ def reply_of(ended: Ended, prepared: Prepared) -> Reply:
     """The answer for a run that made no record. A poll answers with the status of the job itself."""
     if ended.error is not None:
         return Reply(Status.ERROR, error=ended.error)
-    result = json.loads(ended.result or "null")
-    if prepared.spec.builtin and prepared.spec.name in (POLL_JOB, CANCEL_JOB):
-        return Reply(Status(result["status"]), result)
-    return Reply("ok", result)
+    return replied(prepared.spec.name, json.loads(ended.result or "null"))

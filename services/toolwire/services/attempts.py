@@ -2,31 +2,36 @@
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from toolwire.client.clock import now_ms
 from toolwire.contracts.envelopes import Trace
-from toolwire.contracts.errors import Code, WireError
-from toolwire.contracts.history import Why
 from toolwire.contracts.jobs import Status
-from toolwire.services.context import JobContext, ToolContext
-from toolwire.services.execute import Ended, cancelled, execute, interrupted
+from toolwire.services.checkpoints import Checkpoint
+from toolwire.services.context import Caller, JobContext, ToolContext
+from toolwire.services.end_flag import EndFlag
+from toolwire.services.endings import Ended, cause_of, outcome_of, retry_delay
+from toolwire.services.execute import execute
+from toolwire.services.failpoints import reach
+from toolwire.services.keeper import Keeper
 from toolwire.services.leases import Ending, Held, Leases
 from toolwire.services.outbox import Outbox
 from toolwire.services.plans import Prepared
+from toolwire.services.processes import Processes
+from toolwire.services.questions import Asking
+from toolwire.services.recording import Recording
 from toolwire.services.reporter import Reporter
-from toolwire.services.store.port import Cause, Changed, CommitUnknown, Outcome, Record, Store, StoreAway
+from toolwire.services.store.port import Changed, CommitUnknown, Outcome, Record, Store, StoreAway
 from toolwire.services.telemetry.run import told_run, waited_s
 from toolwire.services.telemetry.signals import Signals, Whom, tell_settled
 from toolwire.services.threads import ToolThreads
+from toolwire.services.tools import ToolSpec
 
 log = logging.getLogger("toolwire.services")
 
-FIRST_RETRY_MS = 1_000
-LONGEST_RETRY_MS = 60_000
 STORE_RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 
@@ -42,6 +47,7 @@ class Attempts:
     holder: str
     server_id: str
     signals: Signals
+    processes: Processes | None = None
 
     async def run(self, record: Record, prepared: Prepared, *, tell: Callable[[], bool]) -> Changed | None:
         """Run the tool for a record that this replica holds, and record how it ended.
@@ -50,19 +56,22 @@ class Attempts:
         None: the lease was lost, nothing was written, and somebody else decides (promise P10).
         """
         assert record.token is not None  # noqa: S101 - who runs a record holds it
-        reporting = Reporter(
-            self.store, self.outbox, token=record.token, holder=self.holder, lease_ms=self.leases.lease_ms
-        )
-        with reporting as reporter, self.leases.hold(record.token) as held:
-            ended = await self._execute(record, prepared, self._context(record, prepared, reporter), held)
+        recording = Recording(self.store, self.outbox, record, self.holder, self.leases.lease_ms)
+        with (
+            self.leases.hold(record.token) as held,
+            Reporter(recording, lambda: held.end(Ending.FENCED)) as reporter,
+        ):
+            context = self._context(record, prepared, reporter, held)
+            ended = await self._execute(record, prepared, context, held)
             held.settling = True
             if held.ending is not None:
                 if held.task.uncancel():
                     raise asyncio.CancelledError  # the replica waits no longer: the sweep settles this
                 if isinstance(ended, Ended) and ended.error is not None:
                     ended = held.ending  # the tool made an error of its cancellation
-            progress = await reporter.close()
-            changed = await self._settle(record, ended, progress, tell)
+            progress = None if ended is Ending.FENCED else await reporter.close()
+            changed = await self._settle(record, prepared.spec, ended, progress, tell)
+            reach("record.committed")
             self._signal(record, changed)
             return changed
 
@@ -86,6 +95,7 @@ class Attempts:
                     context,
                     seconds_left=record.deadline_ms / 1000 - time.time(),
                     threads=self.threads,
+                    processes=self.processes,
                 )
             except asyncio.CancelledError:
                 if held.ending is None:
@@ -102,15 +112,16 @@ class Attempts:
             self.signals.lease_lost(whom)
         elif changed.record.status.final:
             tell_settled(self.signals, changed.record)
+        elif changed.record.status is Status.INPUT_REQUIRED:
+            self.signals.parked(whom, record.attempt)
         else:
             delay_ms = max(0, changed.record.due_ms - changed.record.updated_ms)
             self.signals.retried(whom, record.attempt, delay_ms)
 
-    def _context(self, record: Record, prepared: Prepared, reporter: Reporter) -> tuple[Any, ...]:
+    def _context(self, record: Record, prepared: Prepared, reporter: Reporter, held: Held) -> tuple[Any, ...]:
         if not prepared.spec.takes_context:
             return ()
         known: dict[str, Any] = {
-            "state": self.state,
             "client_id": record.key.client_id,
             "request_id": record.key.request_id,
             "tool": record.tool,
@@ -118,18 +129,49 @@ class Attempts:
             "attempt": record.attempt,
             "trace": _trace(record),
         }
+        if prepared.spec.builtin:
+            return (Caller(state=None, kid=record.address.kid, **known),)
+        known["state"] = self.state
         if record.job_id is None:
             return (ToolContext(**known),)
-        return (JobContext(**known, job_id=record.job_id, report=reporter.report),)
+        of_job = self._of_job(record, prepared.spec, held)
+        return (JobContext(**known, **of_job, report=reporter.report, emitting=reporter.emit),)
+
+    def _of_job(self, record: Record, spec: ToolSpec, held: Held) -> dict[str, Any]:
+        """What a job's tool has of its earlier attempts, and keeps for the next one."""
+        end = EndFlag()
+        keeper = Keeper(self.store, held.token, end, lost=lambda: held.end(Ending.FENCED))
+        return {
+            "job_id": record.job_id,
+            "end": end,
+            "asking": Asking([model.__name__ for model in spec.asks], record.answers),
+            "saving": Checkpoint(record.checkpoint, keeper.keep),
+        }
 
     async def _settle(
-        self, record: Record, ended: Ended | Ending, progress: str | None, tell: Callable[[], bool]
+        self,
+        record: Record,
+        spec: ToolSpec,
+        ended: Ended | Ending,
+        progress: str | None,
+        tell: Callable[[], bool],
     ) -> Changed | None:
         token = record.token
         assert token is not None  # noqa: S101 - who runs a record holds it
         if ended is Ending.FENCED:
             return None
-        delay_ms = retry_delay(record, ended)
+        if isinstance(ended, Ended) and (question := ended.question) is not None:
+            return await self._certainly(
+                record,
+                lambda _unknown: self.store.park(
+                    token,
+                    question.recorded(),
+                    progress=progress,
+                    holder=self.holder,
+                    lease_ms=self.leases.lease_ms,
+                ),
+            )
+        delay_ms = retry_delay(record, spec, ended, now_ms())
         if delay_ms is not None:
             return await self._certainly(
                 record,
@@ -157,14 +199,18 @@ class Attempts:
                 lease_ms=self.leases.lease_ms,
             )
 
-        return await self._certainly(record, finish)
+        return await self._certainly(record, finish, outcome)
 
     async def _certainly(
-        self, record: Record, write: Callable[[bool], Awaitable[Changed | None]]
+        self,
+        record: Record,
+        write: Callable[[bool], Awaitable[Changed | None]],
+        outcome: Outcome | None = None,
     ) -> Changed | None:
         """Write until the store has taken it or the token is lost, however long the store is away.
 
-        `write` is told whether an earlier try may have been written.
+        `write` is told whether an earlier try may have been written. `outcome` is what it writes, if that is
+        how the record ends.
         """
         unknown = False
         tries = 0
@@ -172,7 +218,7 @@ class Attempts:
             try:
                 changed = await write(unknown)
                 if changed is None and unknown:
-                    return await self._recorded(record)
+                    return await self._recorded(record, outcome)
             except StoreAway as error:
                 unknown = unknown or isinstance(error, CommitUnknown)
                 log.warning("the outcome of %s waits for the store: %s", record.tool, error)
@@ -181,64 +227,20 @@ class Attempts:
             else:
                 return changed
 
-    async def _recorded(self, record: Record) -> Changed | None:
-        """After an unknown commit: whether the outcome is there after all. The sweep sends its messages."""
+    async def _recorded(self, record: Record, outcome: Outcome | None) -> Changed | None:
+        """After an unknown commit: whether the end of this attempt is there after all, and not what somebody
+        else made of it. The sweep sends its messages.
+        """
         found = await self.store.find(record.key)
-        return Changed(found) if found is not None and found.status.final else None
+        if found is None or found.attempt != record.attempt:
+            return None
+        if outcome is None:
+            there = found.status.final or found.status is Status.INPUT_REQUIRED
+        else:
+            written = (outcome.status, outcome.result, outcome.error)
+            there = (found.status, found.result, found.error) == written
+        return Changed(found) if there else None
 
 
 def _trace(record: Record) -> Trace | None:
     return None if record.trace is None else Trace.model_validate_json(record.trace)
-
-
-def retry_delay(record: Record, ended: Ended | Ending) -> int | None:
-    """How long until the next attempt, in milliseconds; None where this was the last.
-
-    Only what broke or was interrupted is tried again, and only where the tool declares that it may run twice.
-    """
-    if record.attempt >= record.max_attempts:
-        return None
-    if ended is Ending.DRAINING:
-        return 0
-    if (
-        record.kind == "job"
-        and isinstance(ended, Ended)
-        and ended.error
-        and ended.error.code is Code.INTERNAL
-    ):
-        longest = min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (record.attempt - 1))
-        return random.randint(longest // 2, longest)  # noqa: S311 - jitter, not a secret
-    return None
-
-
-def outcome_of(ended: Ended | Ending) -> Outcome:
-    """What is recorded of an attempt that was the last."""
-    if ended is Ending.CANCELLED:
-        return Outcome(Status.CANCELLED, error=cancelled().model_dump_json())
-    if isinstance(ended, Ending):
-        return Outcome(Status.ERROR, error=interrupted().model_dump_json(), cause=cause_of(ended))
-    if ended.error is not None:
-        return Outcome(Status.ERROR, error=ended.error.model_dump_json(), cause=cause_of(ended))
-    return Outcome(Status.DONE, result=ended.result)
-
-
-def cause_of(ended: Ended | Ending) -> Cause | None:
-    """Why an attempt ended without a result, where its tool did not say so itself."""
-    if ended is Ending.DRAINING:
-        return Cause(Why.DRAINED)
-    if isinstance(ended, Ending) or ended.error is None:
-        return None
-    why = _CAUSES.get(ended.error.code)
-    return None if why is None else Cause(why, _error_id(ended.error))
-
-
-_CAUSES = {
-    Code.INTERNAL: Why.BROKE,
-    Code.RESULT_INVALID: Why.BROKE,
-    Code.DEADLINE_EXCEEDED: Why.DEADLINE,
-}
-
-
-def _error_id(error: WireError) -> str | None:
-    found = (error.data or {}).get("error_id")
-    return found if isinstance(found, str) else None

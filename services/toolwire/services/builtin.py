@@ -21,8 +21,11 @@ from toolwire.contracts.jobs import Status
 from toolwire.contracts.registry import ClientEntry
 from toolwire.contracts.sealing import MAX_LINE_BYTES
 from toolwire.contracts.snapshots import JobSnapshot
+from toolwire.services.answering import Answering, answer_tool
+from toolwire.services.coded_errors import cancelled
 from toolwire.services.context import Caller
-from toolwire.services.execute import Refusal, cancelled
+from toolwire.services.execute import Refusal
+from toolwire.services.output_pages import no_such_job, output_tool
 from toolwire.services.snapshots import snapshot_of
 from toolwire.services.store.port import Changed, Record, Store
 from toolwire.services.tools import Declaration, Manners, ToolSpec
@@ -42,6 +45,8 @@ class Desk:
     tools: Mapping[str, ToolSpec]
     changed: Callable[[Changed], None]
     """Tells of a job that was cancelled, and wakes whoever runs it."""
+    answered: Callable[[Changed], None]
+    """Tells of a job that has its answer, and has it taken."""
 
 
 def builtin_tools(desk: Desk) -> list[ToolSpec]:
@@ -88,7 +93,7 @@ def builtin_tools(desk: Desk) -> list[ToolSpec]:
             ctx.client_id, statuses=args.statuses or tuple(Status), limit=args.limit, before=args.before
         )
         # Before any of it is read: a hundred results of a megabyte would stop the replica for seconds.
-        if sum(len(record.result or "") + len(record.error or "") for record in records) > MAX_LINE_BYTES:
+        if sum(map(_size, records)) > MAX_LINE_BYTES:
             raise Refusal(_TOO_LONG)
         return JobList(jobs=tuple(snapshot_of(record, desk.server_id) for record in records))
 
@@ -106,8 +111,13 @@ def builtin_tools(desk: Desk) -> list[ToolSpec]:
         reads.spec(list_tools, "tool", builtin=True),
         reads.spec(poll_job, "tool", builtin=True),
         writes.spec(cancel_job, "tool", builtin=True),
+        answer_tool(
+            Answering(desk.store, desk.tools, desk.holder, desk.lease_ms, desk.answered),
+            lambda record: _found(record, desk.server_id),
+        ),
         reads.spec(list_jobs, "tool", builtin=True),
         reads.spec(job_history, "tool", builtin=True),
+        output_tool(desk.store, desk.server_id),
     ]
 
 
@@ -118,9 +128,12 @@ _TOO_LONG = WireError(
 )
 
 
+def _size(record: Record) -> int:
+    """About how many bytes of a message its snapshot takes."""
+    return len(record.result or "") + len(record.error or "") + len(record.question or "")
+
+
 def _found(record: Record | None, server_id: str) -> JobSnapshot:
     if record is None or record.forgotten:  # without its outcome a job tells nothing true any more
-        raise Refusal(
-            WireError(code=Code.JOB_NOT_FOUND, message="this client has no such job", retryable=False)
-        )
+        raise no_such_job()
     return snapshot_of(record, server_id)

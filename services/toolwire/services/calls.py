@@ -20,6 +20,7 @@ from toolwire.services.authenticate import Authentic
 from toolwire.services.context import Caller, ToolContext
 from toolwire.services.decide import Policy, Usage, again, decide, is_new, refuse, stored
 from toolwire.services.execute import execute
+from toolwire.services.failpoints import reach
 from toolwire.services.plans import Accept, Answer, Claim, Leave, Plan, Prepared, Reply, Run
 from toolwire.services.runner import Runner, prepare
 from toolwire.services.store.port import Address, Kind, NewRecord, Record, RecordKey, StoreAway
@@ -205,6 +206,7 @@ class Calls:
                     self._context(prepared, authentic),
                     seconds_left=_seconds_left(authentic),
                     threads=self.attempts.threads,
+                    processes=self.attempts.processes,
                 )
                 if ended.error is not None:
                     run.failed(ended.error.code)
@@ -232,6 +234,7 @@ class Calls:
                 await self._run_claimed(claimed.record, prepared, hold)
 
     async def _run_claimed(self, record: Record, prepared: Prepared, hold: Hold) -> None:
+        reach("claim.committed")
         hold.needed = False
         ended = await self.attempts.run(record, prepared, tell=hold.answer_through_outbox)
         if ended is None or not ended.record.status.final:
@@ -254,9 +257,11 @@ class Calls:
         if isinstance(accepted, Record):
             await self._carry_out(again(accepted, meant), authentic, token, hold)
             return
+        reach("accept.committed")
         self._signals.accepted(Whom.of(accepted.record))
+        self.runner.offer()  # first: sealing what is to be told takes longer than taking the job
+        self.runner.expect(accepted.record)
         self.attempts.outbox.tell(accepted.messages)
-        self.runner.offer()
         await self._reply(authentic, Reply(Status.ACCEPTED, {"job_id": accepted.record.job_id}))
 
     @asynccontextmanager
@@ -268,7 +273,7 @@ class Calls:
             yield True
             return
         with self.meter.running(authentic.request.client_id):  # who waits for a place runs next
-            if not prepared.spec.is_async and self.attempts.threads.full:
+            if prepared.spec.run_in == "thread" and self.attempts.threads.full:
                 await self._refuse(authentic, Code.OVERLOADED, "too many sync tools never came back")
                 yield False
                 return
@@ -322,6 +327,9 @@ def _new_record(prepared: Prepared, meant: str, authentic: Authentic, kind: Kind
         address=_address(authentic),
         deadline_ms=request.deadline_ms,
         max_attempts=prepared.spec.max_attempts,
+        needs=prepared.spec.needed(pinned=request.tool_rev is not None),
+        priority=request.priority or 0,
+        run_at_ms=request.run_at_ms,
         job_id=secrets.token_hex(16) if kind == "job" else None,
     )
 

@@ -6,19 +6,24 @@ Nothing here waits, looks anything up or reads a clock.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import ValidationError
 
 from toolwire.broker.topology import request_key
+from toolwire.contracts.builtin import ANSWER_JOB, CANCEL_JOB, POLL_JOB
+from toolwire.contracts.envelopes import Request
 from toolwire.contracts.errors import Code, WireError
 from toolwire.contracts.jobs import Status
 from toolwire.contracts.meaning import meaning
 from toolwire.contracts.registry import ClientEntry
 from toolwire.contracts.tools import invalid_arguments
 from toolwire.services.authenticate import Authentic
-from toolwire.services.plans import Accept, Answer, Claim, Leave, Plan, Prepared, Reply, Run
+from toolwire.services.plans import Accept, Answer, Claim, Leave, Plan, Reply, Run, prepare_arguments
 from toolwire.services.store.port import Record
 from toolwire.services.tools import ToolSpec
+
+_ABOUT_A_JOB = (POLL_JOB, CANCEL_JOB, ANSWER_JOB)
 
 SKEW_MS = 30_000
 """How far the clocks of a client and a service may differ."""
@@ -98,7 +103,14 @@ def stored(record: Record) -> Reply:
     """The answer that a finished call's record holds."""
     if record.error is not None:
         return Reply(record.status, error=WireError.model_validate_json(record.error))
-    return Reply("ok", json.loads(record.result) if record.result is not None else None)
+    return replied(record.tool, json.loads(record.result) if record.result is not None else None)
+
+
+def replied(tool: str, result: Any) -> Reply:
+    """The answer that a result makes: where it is the snapshot of a job, with the status of that."""
+    if tool in _ABOUT_A_JOB:
+        return Reply(Status(result["status"]), result)
+    return Reply("ok", result)
 
 
 def refuse(code: Code, message: str, *, retry_after_ms: int | None = None) -> Answer:
@@ -165,18 +177,33 @@ def _admit(authentic: Authentic, client: ClientEntry, policy: Policy, meant: str
         return refuse(
             Code.TOOL_CHANGED, "the tool is not the one that tool_rev pins; read the catalogue again"
         )
+    if unmet := _unschedulable(request, client, spec):
+        return refuse(Code.INVALID_SCHEDULE, unmet)
     try:
-        args, kwargs = spec.signature.decode(request.args)
+        prepared = prepare_arguments(spec, request.args)
     except ValidationError as error:
         return Answer(Reply(Status.ERROR, error=invalid_arguments(spec.name, error)))
     except Exception as error:  # noqa: BLE001 - a tool's own validator may raise anything
         return _broken_validator(authentic, error)
-    prepared = Prepared(spec, args, kwargs)
     if spec.kind == "job":
         return Accept(prepared, meant)
     if spec.recorded:
         return Claim(prepared, meant)
     return Run(prepared)
+
+
+def _unschedulable(request: Request, client: ClientEntry, spec: ToolSpec) -> str | None:
+    """Why a job cannot wait as the request wants it to, if it cannot."""
+    run_at_ms, priority = request.run_at_ms, request.priority
+    if (run_at_ms, priority) == (None, None):
+        return None
+    if spec.kind != "job":
+        return "only a job can wait: run_at_ms and priority are not for tools"
+    if run_at_ms is not None and not request.ts_ms < run_at_ms < request.deadline_ms:
+        return "run_at_ms must lie after ts_ms and before deadline_ms"
+    if priority is not None and priority > client.max_priority:
+        return f"this client may ask for priorities up to {client.max_priority}"
+    return None
 
 
 def _broken_validator(authentic: Authentic, error: Exception) -> Answer:

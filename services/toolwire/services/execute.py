@@ -11,22 +11,38 @@ import logging
 import secrets
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from toolwire.contracts.encoding import NotJson, sendable
 from toolwire.contracts.errors import Code, ToolError, WireError
 from toolwire.contracts.fields import field_errors
+from toolwire.contracts.history import Why
 from toolwire.contracts.sealing import MAX_LINE_BYTES
+from toolwire.services.coded_errors import RETRIES_EXHAUSTED, deadline_exceeded, time_limit_exceeded
+from toolwire.services.context import ToolContext
+from toolwire.services.crossing import BrokeInProcess, TooLarge, Written
+from toolwire.services.endings import Again, Ended
+from toolwire.services.failpoints import reach
 from toolwire.services.plans import Prepared
-from toolwire.services.store.port import StoreAway
+from toolwire.services.questions import question_in
+from toolwire.services.retries import Retry, alone_in
+from toolwire.services.run_policy import RetryOn
+from toolwire.services.store.port import Cause, StoreAway
+from toolwire.services.time_scope import Expiry, TimeScope
+
+if TYPE_CHECKING:
+    from toolwire.services.processes import Processes
 
 log = logging.getLogger("toolwire.services")
 
 MAX_RESULT_BYTES = MAX_LINE_BYTES - 16 * 1024
 """What is left of a line for the result when the largest other fields are there."""
+
+STOPPED = "draining"
+"""Why a tool is cancelled by whoever does not say why: the replica waits no longer."""
 
 
 class Refusal(Exception):
@@ -37,50 +53,61 @@ class Refusal(Exception):
         self.error = error
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A run that is over: a result as canonical JSON, or an error."""
-
-    result: str | None = None
-    error: WireError | None = None
-
-
 async def execute(
-    prepared: Prepared, context: tuple[Any, ...], *, seconds_left: float, threads: Executor
+    prepared: Prepared,
+    context: tuple[ToolContext[Any], ...],
+    *,
+    seconds_left: float,
+    threads: Executor,
+    processes: "Processes | None" = None,
 ) -> Ended:
-    """Run the tool until it ends or its caller's deadline. A cancellation from outside passes through."""
+    """Run the tool until it ends, or its caller's deadline or its own limit ends it. A cancellation from
+    outside passes through.
+    """
     if seconds_left <= 0:
-        return Ended(error=deadline_exceeded())
-    scope = asyncio.timeout(seconds_left)
+        return _out_of_time()
+    scope = TimeScope(seconds_left, prepared.spec.time_limit)
     try:
-        async with scope:
-            value = await _call(prepared, context, threads)
-    except ToolError as error:
-        return Ended(error=_told(prepared, error))
-    except Refusal as refusal:
-        return Ended(error=refusal.error)
+        with scope:
+            reach("run.ready")
+            value = await _call(prepared, context, threads, processes)
+            reach("run.returned")
     except asyncio.CancelledError as error:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise
-        return Ended(error=_broke(prepared, error))
+        return _broke(prepared, error)
     except (KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as error:  # one broken tool costs one request, whatever it raised
         if prepared.spec.builtin and isinstance(error, StoreAway):
             raise  # nothing broke: the request waits for the service's own store
-        return Ended(error=deadline_exceeded() if scope.expired() else _broke(prepared, error))
+        return _raised(prepared, error, scope.expired)
     return _result(prepared, value)
 
 
-async def _call(prepared: Prepared, context: tuple[Any, ...], threads: Executor) -> Any:
+async def _call(
+    prepared: Prepared,
+    context: tuple[ToolContext[Any], ...],
+    threads: Executor,
+    processes: "Processes | None",
+) -> Any:
+    """Call the function where it runs. Cancelled, what goes on all the same is told to end."""
     function: Callable[..., Any] = prepared.spec.function
-    if prepared.spec.is_async:
-        return await function(*context, *prepared.args, **prepared.kwargs)
-    # The thread sees what is current here, such as the span of this run.
-    here = contextvars.copy_context()
-    call = functools.partial(here.run, function, *context, *prepared.args, **prepared.kwargs)
-    return await asyncio.get_running_loop().run_in_executor(threads, _in_thread, call)
+    try:
+        if prepared.spec.is_async:
+            return await function(*context, *prepared.args, **prepared.kwargs)
+        if prepared.spec.run_in == "process":
+            assert processes is not None  # noqa: S101 - a replica with such a tool has them
+            return await processes.run(prepared, context)
+        # The thread sees what is current here, such as the span of this run.
+        here = contextvars.copy_context()
+        call = functools.partial(here.run, function, *context, *prepared.args, **prepared.kwargs)
+        return await asyncio.get_running_loop().run_in_executor(threads, _in_thread, call)
+    except asyncio.CancelledError as error:
+        for each in context:
+            each.end.set(str(error) or STOPPED)
+        raise
 
 
 def _in_thread(call: Callable[[], Any]) -> Any:
@@ -95,12 +122,13 @@ def _result(prepared: Prepared, value: Any) -> Ended:
     """The value as the JSON that the tool's contract promises."""
     returns = prepared.spec.signature.returns
     try:
-        result = sendable(write_result(returns, value))
+        result = sendable(value.read() if isinstance(value, Written) else write_result(returns, value))
+    except TooLarge as error:
+        return Ended(error=_too_large(error.what))
     except Exception as error:  # noqa: BLE001 - a validator or serializer of the tool may raise anything
-        _log_break(prepared, error, error_id := secrets.token_hex(8))
-        return Ended(error=_coded(Code.RESULT_INVALID, "the tool's result breaks its own contract", error_id))
+        return _logged(prepared, error, Code.RESULT_INVALID, "the tool's result breaks its own contract")
     # A snapshot holds a job's whole result: what an event can tell, a poll must be able to tell.
-    if not prepared.spec.builtin and _is_too_large(result):
+    if not prepared.spec.builtin and is_too_large(result):
         return Ended(error=_too_large("result"))
     return Ended(result=result)
 
@@ -116,46 +144,72 @@ def write_result(returns: TypeAdapter[Any], value: Any) -> JsonValue:
     return written
 
 
-def deadline_exceeded() -> WireError:
-    """The error of a request whose deadline passed."""
-    return WireError(
-        code=Code.DEADLINE_EXCEEDED, message="the deadline passed before the tool was done", retryable=False
-    )
+def _raised(prepared: Prepared, error: BaseException, expired: Expiry | None) -> Ended:
+    """What follows from an exception. Only here is known whether it may be tried again."""
+    limit, alone = prepared.spec.time_limit, alone_in(error)
+    match alone:
+        case Refusal():
+            return Ended(error=alone.error)
+        case ToolError():
+            return _told(prepared, alone)
+        case _ if expired is Expiry.DEADLINE:
+            return _out_of_time()
+        case _ if prepared.spec.kind == "job" and (question := question_in(error)) is not None:
+            return Ended(question=question)
+        case Retry():
+            return _asks_again(prepared, alone)
+        case _ if expired is Expiry.LIMIT and limit is not None:
+            again = Again() if issubclass(TimeoutError, prepared.spec.retry_on) else None
+            return Ended(error=time_limit_exceeded(limit), cause=Cause(Why.TIME_LIMIT), again=again)
+        case _:
+            kinds = prepared.spec.retry_on
+            again = Again() if _is_one_of(alone, kinds) or _is_one_of(error, kinds) else None
+            return _broke(prepared, error, again)
 
 
-def interrupted() -> WireError:
-    """The error of a request whose replica was lost, and whose tool may not run twice."""
-    return WireError(
-        code=Code.INTERRUPTED,
-        message="the replica that ran this was lost; it may have run in part, and may not run twice",
-        retryable=False,
-    )
+def _is_one_of(error: BaseException, kinds: RetryOn) -> bool:
+    return error.is_one_of(kinds) if isinstance(error, BrokeInProcess) else isinstance(error, kinds)
 
 
-def cancelled() -> WireError:
-    """The error of a job that was cancelled."""
-    return WireError(code=Code.CANCELLED, message="the job was cancelled", retryable=False)
+def _out_of_time() -> Ended:
+    return Ended(error=deadline_exceeded(), cause=Cause(Why.DEADLINE))
 
 
-def _told(prepared: Prepared, error: ToolError) -> WireError:
+def _told(prepared: Prepared, error: ToolError) -> Ended:
     try:
         data = None if error.data is None else TypeAdapter(dict[str, JsonValue]).validate_python(error.data)
-        if _is_too_large(sendable(data)):
-            return _too_large("data of the tool's error")
-        return WireError(
+        if is_too_large(sendable(data)):
+            return Ended(error=_too_large("data of the tool's error"))
+        wire = WireError(
             code=Code.TOOL_ERROR, message=error.message, retryable=False, reason=error.reason, data=data
         )
     except (ValidationError, NotJson) as problem:
         return _broke(prepared, problem)
+    return Ended(error=wire)
 
 
-def _broke(prepared: Prepared, error: BaseException) -> WireError:
+def _asks_again(prepared: Prepared, retry: Retry) -> Ended:
+    """The tool's wish, with the error that stands where it cannot be granted."""
+    message = retry.message or "the job asks for another attempt, and cannot have one"
+    told = _told(prepared, ToolError(RETRIES_EXHAUSTED, message))
+    return Ended(error=told.error, cause=told.cause or Cause(Why.RETRY_ASKED), again=Again(retry.after))
+
+
+def _broke(prepared: Prepared, error: BaseException, again: Again | None = None) -> Ended:
+    message = "the tool broke; its operator can find the error id in the log"
+    return replace(_logged(prepared, error, Code.INTERNAL, message), again=again)
+
+
+def _logged(prepared: Prepared, error: BaseException, code: Code, message: str) -> Ended:
+    """The exception goes to the operator's log, and its id to the caller."""
     error_id = secrets.token_hex(8)
-    _log_break(prepared, error, error_id)
-    return _coded(Code.INTERNAL, "the tool broke; its operator can find the error id in the log", error_id)
+    log.error("tool %s broke, error id %s", prepared.spec.name, error_id, exc_info=error)
+    wire = WireError(code=code, message=message, retryable=False, data={"error_id": error_id})
+    return Ended(error=wire, cause=Cause(Why.BROKE, error_id))
 
 
-def _is_too_large(text: str) -> bool:
+def is_too_large(text: str) -> bool:
+    """Whether a result, or the data of an error, is more than any message can tell."""
     return len(text.encode()) > MAX_RESULT_BYTES
 
 
@@ -165,11 +219,3 @@ def _too_large(what: str) -> WireError:
         message=f"the {what} has more than {MAX_RESULT_BYTES} bytes",
         retryable=False,
     )
-
-
-def _coded(code: Code, message: str, error_id: str) -> WireError:
-    return WireError(code=code, message=message, retryable=False, data={"error_id": error_id})
-
-
-def _log_break(prepared: Prepared, error: BaseException, error_id: str) -> None:
-    log.error("tool %s broke, error id %s", prepared.spec.name, error_id, exc_info=error)

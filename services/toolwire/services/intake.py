@@ -19,6 +19,7 @@ from toolwire.contracts.lines import check_content, split_body
 from toolwire.services.answers import Answers
 from toolwire.services.authenticate import Authentic, Refused, Unreadable, authenticate
 from toolwire.services.calls import Calls, Hold
+from toolwire.services.failpoints import reach
 from toolwire.services.plans import Reply
 from toolwire.services.post import Post
 from toolwire.services.store.port import Address, RecordKey
@@ -58,6 +59,7 @@ class Intake:
             await delivery.ack()
             return
         settled = await asyncio.gather(*(self._line(delivery, line) for line in lines))
+        reach("ack.ready")
         if all(settled):
             await delivery.ack()
         else:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from toolwire.broker.errors import BrokerError
 from toolwire.client.clock import now_ms
 from toolwire.services.decide import stored
+from toolwire.services.failpoints import reach
 from toolwire.services.post import Post
 from toolwire.services.seals import Seals
 from toolwire.services.store.port import Message, Store, StoreAway
@@ -23,7 +24,7 @@ BATCH = 64
 MOST_HELD = 64 * 1024 * 1024
 """How many characters of rows wait here. The store has them all: what does not fit comes with a sweep."""
 ROW = 4 * 1024
-"""What a row takes at the most, without the arguments and the outcome of its record."""
+"""What a row takes at the most, without the arguments and the outcome of its record, and without output."""
 
 
 class Outbox:
@@ -85,18 +86,22 @@ class Outbox:
         try:
             if settled:
                 await self._store.sent(settled)
+                reach("tell.marked", times=len(settled))
         except StoreAway as error:
             log.warning("sent events are not marked, they will be sent again: %s", error)
 
     async def _one(self, message: Message) -> None:
+        reach("tell.ready")
         if message.event is None:
             line = self._seals.response(message.key, message.address, stored(message.record), now_ms())
             await self._post.answer(message.key.client_id, message.address.reply_to, line)
         else:
             own, watched = self._seals.event(message, message.event, now_ms())
             await self._post.event(message, message.event, own, watched)
+        reach("tell.sent")
 
 
 def _size(message: Message) -> int:
     record = message.record
-    return ROW + len(record.args) + len(record.result or "") + len(record.error or "")
+    texts = (record.args, record.result, record.error, message.output)
+    return ROW + sum(len(text) for text in texts if text is not None)

@@ -5,6 +5,7 @@ from typing import Any, Literal, TypeAlias
 
 from pydantic import JsonValue
 
+from toolwire.contracts.envelopes import Arguments
 from toolwire.contracts.errors import WireError
 from toolwire.contracts.jobs import Status
 from toolwire.services.tools import ToolSpec
@@ -44,6 +45,14 @@ class Prepared:
     spec: ToolSpec
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+    received: Arguments | None = None
+    """As they came, where a process is to read them anew."""
+
+
+def prepare_arguments(spec: ToolSpec, received: Arguments) -> Prepared:
+    """The tool with arguments as they came, validated. pydantic's `ValidationError` where they do not fit."""
+    args, kwargs = spec.signature.decode(received)
+    return Prepared(spec, args, kwargs, received if spec.run_in == "process" else None)
 
 
 @dataclass(frozen=True, slots=True)

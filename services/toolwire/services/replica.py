@@ -21,11 +21,13 @@ from toolwire.services.authenticate import Refused, read_control
 from toolwire.services.builtin import Desk, builtin_tools
 from toolwire.services.calls import Calls
 from toolwire.services.decide import SKEW_MS, Policy
+from toolwire.services.failpoints import arm_by_environment
 from toolwire.services.identity import read_identity
 from toolwire.services.intake import Intake
 from toolwire.services.leases import Ending, Leases
 from toolwire.services.outbox import Outbox
 from toolwire.services.post import Post
+from toolwire.services.processes import Processes
 from toolwire.services.registry_watch import RegistryWatch
 from toolwire.services.runner import Runner
 from toolwire.services.seals import Seals
@@ -118,6 +120,8 @@ class Replica:
         return self._inside.ready
 
     async def _start(self, stack: AsyncExitStack) -> None:
+        arm_by_environment()
+        processes = Processes(self.service.tools.values())
         settings, server_id = self.settings, self.service.server_id
         identity = self._identity = read_identity(Home(settings.home), server_id)
         stack.enter_context(self._inside.opened(settings.http, {*self.service.tools, *BUILT_IN}))
@@ -125,6 +129,7 @@ class Replica:
         transport = self._transport or AmqpTransport(settings.broker_urls(), on_reconnect=signals.reconnected)
         lease_ms = round(settings.lease_s * 1000)
 
+        await stack.enter_async_context(processes)
         threads = ToolThreads(limit=settings.places + settings.job_slots)
         state = await stack.enter_async_context(self.service.open_state())
         store = self._store = await stack.enter_async_context(open_store(settings.store_url(), server_id))
@@ -136,7 +141,9 @@ class Replica:
         post = Post(self._publisher, server_id, signals)
         self._outbox = Outbox(store, post, seals)
         self._leases = Leases(store, lease_ms)
-        attempts = Attempts(store, self._outbox, self._leases, threads, state, self.name, server_id, signals)
+        attempts = Attempts(
+            store, self._outbox, self._leases, threads, state, self.name, server_id, signals, processes
+        )
         tools = dict(self.service.tools)
         self._runner = Runner(attempts, tools, self._work, post, settings.job_slots)
         desk = Desk(
@@ -148,6 +155,7 @@ class Replica:
             clients=identity.clients,
             tools=tools,
             changed=lambda changed: self._told(changed, post, seals),
+            answered=self._answered,
         )
         tools.update({spec.name: spec for spec in builtin_tools(desk)})
         answers = Answers(seals, post)
@@ -232,6 +240,12 @@ class Replica:
             self._signals.cancel_asked(Whom.of(record))
             line = seals.control({"job_id": record.job_id or ""}, now_ms())
             self._work.start(post.control(line), "control")
+
+    def _answered(self, changed: Changed) -> None:
+        """A job that was parked has its answer: tell of it, and have it taken here or elsewhere."""
+        self._outbox.tell(changed.messages)
+        self._signals.answered(Whom.of(changed.record))
+        self._runner.offer()
 
     async def _drain(self) -> None:
         """Take nothing more; let what runs finish; hand back what does not."""

@@ -1,5 +1,6 @@
 """Which key an answer is sealed with, and the answers and events themselves."""
 
+import json
 from collections.abc import Mapping
 
 from toolwire.contracts.envelopes import Control, Event, Response
@@ -49,6 +50,7 @@ class Seals:
             client_id=message.key.client_id,
             event=name,
             data=self.snapshot(message.record),
+            output=None if message.output is None else tuple(json.loads(message.output)),
         )
         own = self._for(message.address.kid)
         line = seal(envelope, own)

@@ -18,7 +18,8 @@ def _address(text: str) -> str:
 
 def _store(url: str) -> str:
     # The URL may hold a password, so that the complaint must not repeat it.
-    if not url.startswith("sqlite:") and not ("://" in url and is_whole(url)):
+    # SQLAlchemy takes the first `@` for the password's end: a second one would be told as part of the host.
+    if not url.startswith("sqlite:") and not ("://" in url and is_whole(url) and url.count("@") < 2):
         raise ValueError(UNREADABLE)
     return url
 

@@ -3,10 +3,16 @@
 import json
 
 from toolwire.contracts.errors import WireError
-from toolwire.contracts.snapshots import JobSnapshot, Progress
+from toolwire.contracts.jobs import Status
+from toolwire.contracts.snapshots import JobSnapshot, Progress, Question
 from toolwire.services.store.port import Record
 
 POLL_AFTER_MS = 5000
+
+
+def question_of(recorded: str) -> Question:
+    """The question in a record, without what only its server needs."""
+    return Question.model_validate({name: json.loads(recorded)[name] for name in Question.model_fields})
 
 
 def snapshot_of(record: Record, server_id: str) -> JobSnapshot:
@@ -26,6 +32,8 @@ def snapshot_of(record: Record, server_id: str) -> JobSnapshot:
         created_ms=record.created_ms,
         started_ms=record.started_ms,
         updated_ms=record.updated_ms,
+        due_ms=record.due_ms if record.status is Status.ACCEPTED else None,
+        question=None if record.question is None else question_of(record.question),
         deadline_ms=record.deadline_ms,
         poll_after_ms=None if record.status.final else POLL_AFTER_MS,
         final=record.status.final,

@@ -5,7 +5,7 @@ import logging
 import time
 from dataclasses import dataclass, field
 
-from toolwire.services.execute import deadline_exceeded, interrupted
+from toolwire.services.coded_errors import deadline_exceeded, interrupted
 from toolwire.services.outbox import Outbox
 from toolwire.services.runner import Runner
 from toolwire.services.store.port import Record, Store, StoreAway

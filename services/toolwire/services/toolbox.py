@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Generic, Literal, Never, ParamSpec, TypeVar, cast, overload
+from typing import Any, Generic, Literal, Never, ParamSpec, TypeVar, Unpack, cast, overload
 
 from typing_extensions import TypeVar as TypeVarWithDefault
 
@@ -17,7 +17,14 @@ from toolwire.services.decorators import (
     JobImplementation,
     ToolDecorator,
 )
-from toolwire.services.tools import Declaration, Manners, ServedJob, ServedTool, ToolSpec
+from toolwire.services.options import (
+    JobOptions,
+    NamedJobOptions,
+    NamedToolOptions,
+    ToolOptions,
+    declaration,
+)
+from toolwire.services.tools import Declaration, ServedJob, ServedTool, ToolSpec
 
 A = TypeVarWithDefault("A", default=None)
 P = ParamSpec("P")
@@ -39,42 +46,13 @@ class Toolbox(Generic[A]):
 
     @overload
     def tool(
-        self,
-        *,
-        context: Literal[False] = False,
-        name: str | None = None,
-        title: str | None = None,
-        description: str | None = None,
-        read_only: bool = False,
-        idempotent: bool = False,
-        destructive: bool = True,
-        open_world: bool = True,
+        self, *, context: Literal[False] = False, **options: Unpack[NamedToolOptions]
     ) -> ToolDecorator: ...
     @overload
     def tool(
-        self,
-        *,
-        context: Literal[True],
-        name: str | None = None,
-        title: str | None = None,
-        description: str | None = None,
-        read_only: bool = False,
-        idempotent: bool = False,
-        destructive: bool = True,
-        open_world: bool = True,
+        self, *, context: Literal[True], **options: Unpack[NamedToolOptions]
     ) -> ContextToolDecorator[A]: ...
-    def tool(
-        self,
-        *misplaced: Never,
-        context: bool = False,
-        name: str | None = None,
-        title: str | None = None,
-        description: str | None = None,
-        read_only: bool = False,
-        idempotent: bool = False,
-        destructive: bool = True,
-        open_world: bool = True,
-    ) -> Any:
+    def tool(self, *misplaced: Never, context: bool = False, **options: Unpack[NamedToolOptions]) -> Any:
         """Serve a function as a tool that answers at once.
 
         `read_only`: it changes nothing, so it needs no record and may be repeated. `idempotent`: running it
@@ -83,111 +61,42 @@ class Toolbox(Generic[A]):
         `DefinitionError`.
         """
         self._check_parentheses("tool", misplaced)
-        manners = Manners(read_only, idempotent, destructive, open_world)
-        return self._tool(
-            Declaration(name, title, description, manners, takes_context=context, prefix=self.prefix)
-        )
+        return self._tool(declaration("tool", options, takes_context=context, prefix=self.prefix))
 
-    def job(
-        self,
-        *misplaced: Never,
-        name: str | None = None,
-        title: str | None = None,
-        description: str | None = None,
-        max_attempts: int = 1,
-        destructive: bool = True,
-        open_world: bool = True,
-    ) -> JobDecorator[A]:
+    def job(self, *misplaced: Never, **options: Unpack[NamedJobOptions]) -> JobDecorator[A]:
         """Serve a function, which takes a `JobContext` first, as a job: accepted at once, told of by events.
 
-        `max_attempts` above 1 declares that it may run again, after its replica was lost or it broke. Raises
+        `max_attempts` above 1 declares that it may run again, after its replica was lost or it broke;
+        `retry_on` says after which exceptions, `backoff` how long it waits until then. Raises
         `DefinitionError`.
         """
         self._check_parentheses("job", misplaced)
-        _check_attempts(max_attempts)
-        manners = Manners(destructive=destructive, open_world=open_world)
-        declaration = Declaration(
-            name, title, description, manners, max_attempts, takes_context=True, prefix=self.prefix
-        )
-        return cast("JobDecorator[A]", self._job(declaration))
+        declared = declaration("job", options, takes_context=True, prefix=self.prefix)
+        return cast("JobDecorator[A]", self._job(declared))
 
     @overload
     def implements(
-        self,
-        contract: JobTool[P, R],
-        /,
-        *,
-        title: str | None = None,
-        description: str | None = None,
-        max_attempts: int = 1,
-        destructive: bool = True,
-        open_world: bool = True,
+        self, contract: JobTool[P, R], /, **options: Unpack[JobOptions]
     ) -> JobImplementation[A, P, R]: ...
     @overload
     def implements(
-        self,
-        contract: Tool[P, R],
-        /,
-        *,
-        context: Literal[False] = False,
-        title: str | None = None,
-        description: str | None = None,
-        read_only: bool = False,
-        idempotent: bool = False,
-        destructive: bool = True,
-        open_world: bool = True,
+        self, contract: Tool[P, R], /, *, context: Literal[False] = False, **options: Unpack[ToolOptions]
     ) -> Implementation[P, R]: ...
     @overload
     def implements(
-        self,
-        contract: Tool[P, R],
-        /,
-        *,
-        context: Literal[True],
-        title: str | None = None,
-        description: str | None = None,
-        read_only: bool = False,
-        idempotent: bool = False,
-        destructive: bool = True,
-        open_world: bool = True,
+        self, contract: Tool[P, R], /, *, context: Literal[True], **options: Unpack[ToolOptions]
     ) -> ContextImplementation[A, P, R]: ...
-    def implements(
-        self,
-        contract: Contract[Any, Any],
-        /,
-        *,
-        context: bool = False,
-        title: str | None = None,
-        description: str | None = None,
-        read_only: bool = False,
-        idempotent: bool = False,
-        max_attempts: int = 1,
-        destructive: bool = True,
-        open_world: bool = True,
-    ) -> Any:
-        """Serve a function as what `declare` or `declare_job` made; the manners are those of `tool` or `job`.
+    def implements(self, contract: Contract[Any, Any], /, **options: Any) -> Any:
+        """Serve a function as what `declare` or `declare_job` made; the options are those of `tool` or `job`.
 
         It takes the declared model, a job its context first, and returns the declared result. The name is
         the contract's, which its callers know: no prefix changes it. Raises `DefinitionError`.
         """
         _check_contract(contract)
-        manners = Manners(read_only, idempotent, destructive, open_world)
-        if not isinstance(contract, JobTool):
-            if max_attempts != 1:
-                raise DefinitionError(f"{contract!r} is a tool; max_attempts= is for jobs")
-            return self._tool(
-                Declaration(None, title, description, manners, takes_context=context, contract=contract)
-            )
-        if read_only or idempotent or context:
-            raise DefinitionError(
-                f"{contract!r} is a job; read_only=, idempotent= and context= are for tools"
-            )
-        _check_attempts(max_attempts)
-        return self._job(
-            Declaration(
-                None, title, description, manners, max_attempts, takes_context=True, contract=contract
-            )
-        )
+        if isinstance(contract, JobTool):
+            return self._job(declaration("job", options, takes_context=True, contract=contract))
+        context = bool(options.get("context"))
+        return self._tool(declaration("tool", options, takes_context=context, contract=contract))
 
     def _tool(
         self, declaration: Declaration
@@ -214,11 +123,6 @@ class Toolbox(Generic[A]):
             raise DefinitionError(
                 f"{decorator} needs its parentheses: write {decorator}(), with options by name"
             )
-
-
-def _check_attempts(max_attempts: int) -> None:
-    if max_attempts < 1:
-        raise DefinitionError(f"max_attempts={max_attempts}: a job needs at least one attempt")
 
 
 def _check_contract(contract: object) -> None:

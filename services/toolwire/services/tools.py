@@ -12,6 +12,8 @@ from toolwire.contracts.signatures import Signature
 from toolwire.contracts.tools import Contract, JobTool, Tool
 from toolwire.services.context import Caller, JobContext, ToolContext
 from toolwire.services.implementing import check_implementation
+from toolwire.services.retries import Backoff
+from toolwire.services.run_policy import Asks, RetryOn, Revisions, RunPolicy, RunsIn
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -36,6 +38,17 @@ class ToolSpec:
     """Whether a request is claimed in the store before it runs; a tool that only reads needs no record."""
     max_attempts: int
     """How often it may start for one request; 1: never twice."""
+    retry_on: RetryOn
+    """The exceptions after which a job is tried again."""
+    backoff: Backoff
+    time_limit: float | None
+    """How long one attempt may take, in seconds; the caller's deadline counts as well."""
+    revisions: Revisions
+    """`same`: what one revision of the tool accepted, no other runs."""
+    run_in: RunsIn
+    """Where it runs: on the event loop, in a thread of its own, or in a process."""
+    asks: Asks
+    """The models of the answers to what a job may ask its caller."""
     builtin: bool = False
     """Part of every service, and open to every client."""
 
@@ -46,8 +59,21 @@ class ToolSpec:
 
     @property
     def is_async(self) -> bool:
-        """Whether it runs on the event loop; a sync tool runs in a thread of its own."""
-        return inspect.iscoroutinefunction(self.function)
+        """Whether it runs on the event loop."""
+        return self.run_in == "loop"
+
+    @property
+    def meets(self) -> tuple[str, str]:
+        """The needs of the records that a replica with this tool may take."""
+        return (self.name, self._this_revision)
+
+    def needed(self, *, pinned: bool) -> str:
+        """What a replica must have to run what is recorded for this tool, whose caller may have pinned it."""
+        return self._this_revision if pinned or self.revisions == "same" else self.name
+
+    @property
+    def _this_revision(self) -> str:
+        return f"{self.name}@{self.descriptor.tool_rev}"  # no name holds an @
 
     @property
     def takes_place(self) -> bool:
@@ -82,7 +108,7 @@ class Declaration:
     title: str | None = None
     description: str | None = None
     manners: Manners = field(default_factory=Manners)
-    max_attempts: int = 1
+    runs: RunPolicy = field(default_factory=RunPolicy)
     takes_context: bool = False
     prefix: str = ""
     """What stands before the name."""
@@ -90,12 +116,20 @@ class Declaration:
     """What the function implements; its name and its models are the tool's then."""
 
     def spec(
-        self, function: Callable[..., Any], kind: Literal["tool", "job"], *, builtin: bool = False
+        self,
+        function: Callable[..., Any],
+        kind: Literal["tool", "job"],
+        *,
+        builtin: bool = False,
+        claimed: bool = False,
     ) -> ToolSpec:
-        """The tool that `function` is under this declaration. `DefinitionError` where it cannot be one."""
-        name, signature = self._name(function), self._signature(function)
+        """The tool that `function` is under this declaration. `DefinitionError` where it cannot be one.
+
+        A built-in tool has a record of its own only where it is `claimed`.
+        """
+        name, signature, runs = self._name(function), self._signature(function), self.runs
         check_context(function, self._context_class(kind, builtin=builtin))
-        attempts = IDEMPOTENT_ATTEMPTS if self.manners.idempotent and kind == "tool" else self.max_attempts
+        attempts = IDEMPOTENT_ATTEMPTS if self.manners.idempotent and kind == "tool" else runs.max_attempts
         return ToolSpec(
             name=name,
             signature=signature,
@@ -111,8 +145,14 @@ class Declaration:
             ),
             kind=kind,
             takes_context=self.takes_context,
-            recorded=not (self.manners.read_only or builtin),
+            recorded=claimed or not (self.manners.read_only or builtin),
             max_attempts=attempts,
+            retry_on=runs.retry_on,
+            backoff=runs.backoff,
+            time_limit=runs.time_limit,
+            revisions=runs.revisions,
+            run_in=runs.place_of(function),
+            asks=runs.asks,
             builtin=builtin,
         )
 

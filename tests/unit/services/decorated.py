@@ -8,6 +8,8 @@ from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, assert_type
 
+from pydantic import BaseModel
+
 from toolwire.contracts.tools import JobTool, Tool
 from toolwire.services import JobContext, Service, ToolContext
 
@@ -55,6 +57,17 @@ async def async_job(ctx: JobContext[App], a: int, *, b: bool = False) -> dict[st
 
 @service.job()
 def sync_job(ctx: JobContext[App]) -> None: ...
+
+
+class Approval(BaseModel):
+    approved: bool
+
+
+@service.job(asks=(Approval,))
+async def asking_job(ctx: JobContext[App]) -> bool:
+    approval = assert_type(ctx.ask(Approval, "Go on?", key="go"), Approval)
+    await ctx.save({"approved": approval.approved})
+    return approval.approved
 
 
 # --- as functions ---

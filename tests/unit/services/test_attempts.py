@@ -1,7 +1,6 @@
 """One attempt at a claimed request: how it ends, and what is recorded of it."""
 
 import asyncio
-import secrets
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,72 +10,28 @@ from typing import Any
 
 import pytest
 
-from tests.unit.services.given import CLIENT, HOLDER, LEASE_MS, SERVER, new_record, record_of, request, until
+from tests.unit.services.given import CLIENT, HOLDER, LEASE_MS, SERVER, until
 from tests.unit.services.lossy import Lossy
+from tests.unit.services.tried import begin, call, error_of, found, job, tell
 from tests.waiting import wait_until
 from toolwire.contracts.envelopes import Trace
 from toolwire.contracts.errors import Code, WireError
 from toolwire.contracts.history import Why
 from toolwire.contracts.jobs import EventName, Status
 from toolwire.contracts.snapshots import Progress
-from toolwire.services import JobContext, Service, ToolContext, ToolError
-from toolwire.services.attempts import LONGEST_RETRY_MS, Attempts, outcome_of, retry_delay
-from toolwire.services.execute import Ended, cancelled, deadline_exceeded, interrupted
+from toolwire.services import JobContext, ToolContext, ToolError
+from toolwire.services.attempts import Attempts
+from toolwire.services.coded_errors import cancelled, deadline_exceeded, interrupted
 from toolwire.services.leases import Ending, Leases
 from toolwire.services.outbox import Outbox
-from toolwire.services.plans import Prepared
 from toolwire.services.post import Post
-from toolwire.services.runner import prepare
 from toolwire.services.seals import Seals
-from toolwire.services.store.port import Cause, Changed, Outcome, Record, Store
+from toolwire.services.store.port import Changed, Outcome, Record, Store
 from toolwire.services.telemetry.signals import Signals
 from toolwire.services.threads import ToolThreads
-from toolwire.services.tools import ToolSpec
 
 SOON = 5.0
 LATER = 30.0
-BROKE = WireError(code=Code.INTERNAL, message="broke", retryable=False, data={"error_id": "id-1"})
-SAID_NO = WireError(code=Code.TOOL_ERROR, message="no", retryable=False)
-
-
-def tell() -> bool:
-    return True
-
-
-def job(function: Callable[..., Any], *, max_attempts: int = 1) -> ToolSpec:
-    service = Service("server-1")
-    service.job(name="tried", max_attempts=max_attempts)(function)
-    return service.tools["tried"]
-
-
-def call(function: Callable[..., Any], **manners: bool) -> ToolSpec:
-    service = Service("server-1")
-    service.tool(name="tried", **manners)(function)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue] - any manners
-    return service.tools["tried"]
-
-
-async def begin(store: Store, spec: ToolSpec, **changes: Any) -> tuple[Record, Prepared]:
-    """A record of the tool that this replica holds from now on."""
-    new, token = new_record(spec, **changes), secrets.token_hex(8)
-    got: Changed | Record | None
-    if spec.kind == "job":
-        await store.accept(new, holder=HOLDER, lease_ms=LEASE_MS)
-        got = await store.take([spec.name], token=token, holder=HOLDER, lease_ms=LEASE_MS, kinds=["job"])
-    else:
-        got = await store.claim(new, token=token, holder=HOLDER, lease_ms=LEASE_MS)
-    assert isinstance(got, Changed)
-    return got.record, prepare(got.record, {spec.name: spec})
-
-
-async def found(store: Store, record: Record) -> Record:
-    now = await store.find(record.key)
-    assert now is not None
-    return now
-
-
-def error_of(record: Record) -> WireError:
-    assert record.error is not None
-    return WireError.model_validate_json(record.error)
 
 
 def waits(started: asyncio.Event) -> Callable[..., Any]:
@@ -457,69 +412,6 @@ async def test_after_an_unknown_commit_of_a_hand_back_nothing_is_told_twice(
         lossy.lose(committed=True)
         assert await attempts.run(record, prepared, tell=tell) is None
         assert (await found(store, record)).status is Status.ACCEPTED
-
-
-# --- whether there is another attempt ---
-
-JOB = record_of(request(tool="build", args={}), kind="job")
-CALL = record_of(request(tool="put", args={"amount": 1}))
-
-
-@pytest.mark.promise("P4")
-@pytest.mark.parametrize(
-    ("record", "ended", "again"),
-    [
-        (JOB, Ending.DRAINING, True),
-        (JOB, Ended(error=BROKE), True),
-        (JOB, Ended(error=deadline_exceeded()), False),
-        (JOB, Ended(error=WireError(code=Code.TOOL_ERROR, message="no", retryable=False)), False),
-        (JOB, Ended(error=WireError(code=Code.RESULT_INVALID, message="no", retryable=False)), False),
-        (JOB, Ended(result="1"), False),
-        (JOB, Ending.CANCELLED, False),
-        (CALL, Ending.DRAINING, True),
-        (CALL, Ended(error=BROKE), False),
-        (CALL, Ended(result="1"), False),
-    ],
-)
-@pytest.mark.parametrize("attempts_left", [True, False])
-def test_what_is_tried_again(record: Record, ended: Ended | Ending, again: bool, attempts_left: bool) -> None:
-    delay = retry_delay(replace(record, max_attempts=2 if attempts_left else 1), ended)
-    assert (delay is not None) == (again and attempts_left)
-
-
-@pytest.mark.parametrize(
-    ("attempt", "longest"),
-    [(1, 1_000), (2, 2_000), (5, 16_000), (6, 32_000), (7, LONGEST_RETRY_MS), (40, LONGEST_RETRY_MS)],
-)
-def test_the_wait_doubles_with_jitter_up_to_a_minute(attempt: int, longest: int) -> None:
-    record = replace(JOB, attempt=attempt, max_attempts=100)
-    delays = [retry_delay(record, Ended(error=BROKE)) or 0 for _ in range(200)]
-    assert longest // 2 <= min(delays) <= max(delays) <= longest
-    assert len(set(delays)) > 1
-
-
-def test_a_hand_back_does_not_wait() -> None:
-    assert retry_delay(replace(JOB, max_attempts=2), Ending.DRAINING) == 0
-
-
-@pytest.mark.parametrize(
-    ("ended", "outcome"),
-    [
-        (Ended(result="7"), Outcome(Status.DONE, result="7")),
-        (
-            Ended(error=BROKE),
-            Outcome(Status.ERROR, error=BROKE.model_dump_json(), cause=Cause(Why.BROKE, "id-1")),
-        ),
-        (Ended(error=SAID_NO), Outcome(Status.ERROR, error=SAID_NO.model_dump_json())),
-        (Ending.CANCELLED, Outcome(Status.CANCELLED, error=cancelled().model_dump_json())),
-        (
-            Ending.DRAINING,
-            Outcome(Status.ERROR, error=interrupted().model_dump_json(), cause=Cause(Why.DRAINED)),
-        ),
-    ],
-)
-def test_the_outcome_of_the_last_attempt(ended: Ended | Ending, outcome: Outcome) -> None:
-    assert outcome_of(ended) == outcome
 
 
 async def test_an_attempt_that_is_cut_off_reports_nothing_after_its_end(

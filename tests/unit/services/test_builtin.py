@@ -26,7 +26,8 @@ from toolwire.contracts.history import Why
 from toolwire.contracts.jobs import Status
 from toolwire.services.builtin import Desk, builtin_tools
 from toolwire.services.context import Caller
-from toolwire.services.execute import Ended, execute
+from toolwire.services.endings import Ended
+from toolwire.services.execute import execute
 from toolwire.services.plans import Prepared
 from toolwire.services.store.port import Cause, Changed, Outcome, Record, Store, StoreAway
 from toolwire.services.threads import ToolThreads
@@ -47,6 +48,7 @@ class Counter:
             clients={CLIENT: client(allow=("add", "b*")), OTHER: client(allow=())},
             tools=(served := dict(TOOLS)),
             changed=self.changed.append,
+            answered=self.changed.append,
         )
         self.tools = {spec.name: spec for spec in builtin_tools(self.desk)}
         served.update(self.tools)
@@ -98,7 +100,8 @@ async def forgotten(store: Store, status: Status) -> Record:
 
 def test_all_of_them_are_there(counter: Counter) -> None:
     assert set(counter.tools) == BUILT_IN
-    assert all(spec.builtin and not spec.recorded for spec in counter.tools.values())
+    assert all(spec.builtin for spec in counter.tools.values())
+    assert [spec.name for spec in counter.tools.values() if spec.recorded] == ["answer_job"]
 
 
 async def test_who_it_is(counter: Counter) -> None:

@@ -119,6 +119,10 @@ def same_but(authentic: Authentic, *, by: Ed25519Signer | None = None, **changes
     return signed(again) if by is None else signed(again, by=by)
 
 
+async def is_recorded(desk: Desk, authentic: Authentic) -> bool:
+    return await desk.record(authentic) is not None
+
+
 async def test_too_many_hanging_threads_stop_sync_tools_alone(desk: Desk) -> None:
     desk.calls.attempts.threads.limit = 0
     desk.handle(asked("compute"))
@@ -126,6 +130,22 @@ async def test_too_many_hanging_threads_stop_sync_tools_alone(desk: Desk) -> Non
     assert desk.started == []
     desk.handle(asked("look"))
     await wait_until(lambda: desk.started, SOON, "the async tool runs")
+
+
+@pytest.mark.parametrize("tool", ["charge", "build"])
+@pytest.mark.parametrize("pinned", [True, False])
+async def test_what_its_caller_pinned_is_recorded_with_its_revision(
+    desk: Desk, tool: str, pinned: bool
+) -> None:
+    """Whoever takes it after its replica was lost must be of the same one."""
+    revision = desk.calls.policy.tools[tool].descriptor.tool_rev
+    authentic = asked(tool, tool_rev=revision if pinned else None)
+    desk.handle(authentic)
+    await until(lambda: is_recorded(desk, authentic))
+    record = await desk.record(authentic)
+    assert record is not None
+    assert record.needs == (f"{tool}@{revision}" if pinned else tool)
+    desk.gate.set()
 
 
 # --- what the delivery is needed for ---
@@ -301,6 +321,25 @@ async def test_a_claim_of_unknown_outcome_runs_once(
         desk.gate.set()
         await until(lambda: is_over(desk, charge))
         assert (desk.started, desk.away) == ([1], ["yes"])
+        await desk.tasks.cancel()
+
+
+@pytest.mark.promise("P7", "P8")
+@pytest.mark.parametrize("committed", [True, False])
+async def test_an_acceptance_of_unknown_outcome_is_recorded_once(
+    committed: bool, tmp_path: Path, post: Post, seals: Seals, threads: ToolThreads
+) -> None:
+    lossy = Lossy(tmp_path / "store.sqlite3")
+    async with lossy.store as store:
+        desk = Desk(store, post, seals, threads)
+        build = asked("build")
+        lossy.lose(committed=committed, after=1)  # the look for a record goes well
+        desk.handle(build)
+        await wait_until(lambda: desk.away, SOON, "the store was lost")
+        await until(lambda: is_there(desk, build))
+        accepted = await store.jobs(CLIENT, statuses=tuple(Status), limit=10, before=None)
+        assert [(job.status, job.seq) for job in accepted] == [(Status.ACCEPTED, 1)]
+        assert desk.away == ["yes"]
         await desk.tasks.cancel()
 
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from toolwire.contracts.snapshots import Progress
-from toolwire.services import JobContext
+from toolwire.services import JobContext, ToolContext
 
 
 def context(reports: list[Progress]) -> JobContext[None]:
@@ -44,3 +44,8 @@ def test_progress_that_cannot_be_is_the_tools_own_mistake(wrong: tuple[Any, ...]
     with pytest.raises(ValidationError):
         context(reports).progress(*wrong)
     assert reports == []
+
+
+def test_whoever_tests_a_tool_may_name_the_type_of_its_state() -> None:
+    ctx = ToolContext[str](state="app", client_id="client-1", request_id="request-1", tool="t", deadline_ms=1)
+    assert ctx.state == "app"

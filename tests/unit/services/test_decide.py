@@ -50,6 +50,7 @@ FAILURES: list[tuple[str, dict[str, Any]]] = [
     ("rate_limited by running calls", {"usage": {"running": 2}, "client": {"max_running": 2}}),
     ("tool_not_available", {"client": {"allow": ()}}),
     ("tool_changed", {"request": {"tool_rev": A_DIGEST}}),
+    ("invalid_schedule", {"request": {"priority": 1}}),
     ("invalid_args", {"request": {"args": {"numbers": []}}}),
 ]
 
@@ -443,3 +444,35 @@ def test_every_authentic_request_gets_a_plan(
 ) -> None:
     plan = decide(*Case(request=asked, by=by, record=record, usage=usage, now_ms=now_ms).arguments())
     assert isinstance(plan, Answer | Leave | Run | Claim | Accept)
+
+
+@pytest.mark.parametrize(
+    "waits",
+    [
+        {"run_at_ms": NOW},
+        {"run_at_ms": NOW - 1},
+        {"run_at_ms": NOW + 20_000},
+        {"run_at_ms": NOW + 20_001},
+        {"priority": 8},
+    ],
+    ids=str,
+)
+def test_a_job_that_cannot_wait_as_asked_is_refused(waits: dict[str, int]) -> None:
+    """Over already, not before its deadline, or ahead of what this client may ask for."""
+    case = Case(request={"tool": "build", "args": {}, **waits}, client={"max_priority": 7})
+    assert told(decide(*case.arguments())) == "invalid_schedule"
+
+
+@pytest.mark.parametrize(
+    "waits", [{"run_at_ms": NOW + 1}, {"run_at_ms": NOW + 19_999}, {"priority": -9}], ids=str
+)
+def test_a_job_may_wait(waits: dict[str, int]) -> None:
+    case = Case(request={"tool": "build", "args": {}, **waits})
+    assert isinstance(decide(*case.arguments()), Accept)
+
+
+def test_how_a_job_waits_is_no_part_of_its_meaning() -> None:
+    """A program that was restarted asks again under the same id, and counts its delay from then on."""
+    asked = request(tool="build", args={})
+    again_later = request(tool="build", args={}, run_at_ms=NOW + 1, priority=1)
+    assert meaning(asked) == meaning(again_later)

@@ -13,7 +13,9 @@ from pydantic import AfterValidator, BaseModel, Field, JsonValue
 from tests.waiting import wait_until
 from toolwire.contracts.errors import Code, WireError
 from toolwire.services import Service, ToolContext, ToolError
-from toolwire.services.execute import MAX_RESULT_BYTES, Ended, Refusal, cancelled, execute
+from toolwire.services.coded_errors import cancelled
+from toolwire.services.endings import Ended
+from toolwire.services.execute import MAX_RESULT_BYTES, Refusal, execute
 from toolwire.services.plans import Prepared
 from toolwire.services.store.port import StoreAway
 from toolwire.services.threads import ToolThreads

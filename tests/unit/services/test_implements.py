@@ -210,8 +210,10 @@ Declare = Callable[[Any], object]
 
 WRONG: list[tuple[Declare, str]] = [
     (lambda service: service.implements(ADD, max_attempts=3), "is a tool; max_attempts= is for jobs"),
-    (lambda service: service.implements(BUILD, read_only=True), "is a job; read_only="),
-    (lambda service: service.implements(BUILD, context=True), "is a job; read_only="),
+    (lambda service: service.implements(BUILD, read_only=True), "is a job; read_only= is for tools"),
+    (lambda service: service.implements(BUILD, context=True), "is a job; context= is for tools"),
+    (lambda service: service.implements(ADD, name="plus"), "is a tool, which has no option name="),
+    (lambda service: service.implements(BUILD, read_onyl=True), "is a job, which has no option read_onyl="),
     (lambda service: service.implements(BUILD, max_attempts=0), "at least one attempt"),
     (lambda service: service.implements(two_numbers), r"made by declare\(…\)"),
     (lambda service: service.implements(service.tool()(two_numbers)), r"made by declare\(…\)"),

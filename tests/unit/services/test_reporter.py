@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.unit.services.given import HOLDER, LEASE_MS, TOOLS, new_record
 from tests.waiting import wait_until
 from toolwire.contracts.snapshots import Progress
 from toolwire.services.outbox import Outbox
+from toolwire.services.recording import Recording
 from toolwire.services.reporter import INTERVAL_S, Reporter
 from toolwire.services.store.port import Record, Store
 
@@ -30,8 +32,8 @@ async def started(store: Store) -> Record:
     return taken.record
 
 
-def reporter(store: Store, outbox: Outbox, token: str = TOKEN) -> Reporter:
-    return Reporter(store, outbox, token=token, holder=HOLDER, lease_ms=LEASE_MS)
+def reporter(store: Store, outbox: Outbox, record: Record) -> Reporter:
+    return Reporter(Recording(store, outbox, record, HOLDER, LEASE_MS), on_lost=lambda: None)
 
 
 async def recorded(store: Store, record: Record, progress: Progress) -> Record:
@@ -47,7 +49,8 @@ async def recorded(store: Store, record: Record, progress: Progress) -> Record:
 
 
 async def test_of_many_reports_the_last_is_kept(store: Store, outbox: Outbox) -> None:
-    record, reports = await started(store), reporter(store, outbox)
+    record = await started(store)
+    reports = reporter(store, outbox, record)
     begun = asyncio.get_running_loop().time()
     for number in range(1001):
         reports.report(at(number / 1000))
@@ -58,7 +61,8 @@ async def test_of_many_reports_the_last_is_kept(store: Store, outbox: Outbox) ->
 
 
 async def test_what_was_not_recorded_yet_comes_with_the_end(store: Store, outbox: Outbox) -> None:
-    record, reports = await started(store), reporter(store, outbox)
+    record = await started(store)
+    reports = reporter(store, outbox, record)
     reports.report(at(0.1))
     await recorded(store, record, at(0.1))
     reports.report(at(0.9))
@@ -66,7 +70,8 @@ async def test_what_was_not_recorded_yet_comes_with_the_end(store: Store, outbox
 
 
 async def test_the_end_does_not_wait_for_the_interval(store: Store, outbox: Outbox) -> None:
-    record, reports = await started(store), reporter(store, outbox)
+    record = await started(store)
+    reports = reporter(store, outbox, record)
     reports.report(at(0.1))
     await recorded(store, record, at(0.1))
     async with asyncio.timeout(INTERVAL_S / 2):
@@ -74,11 +79,12 @@ async def test_the_end_does_not_wait_for_the_interval(store: Store, outbox: Outb
 
 
 async def test_nobody_reported_anything(store: Store, outbox: Outbox) -> None:
-    assert await reporter(store, outbox).close() is None
+    assert await reporter(store, outbox, await started(store)).close() is None
 
 
 async def test_reports_come_from_any_thread(store: Store, outbox: Outbox) -> None:
-    record, reports = await started(store), reporter(store, outbox)
+    record = await started(store)
+    reports = reporter(store, outbox, record)
     thread = threading.Thread(target=reports.report, args=[at(0.7)])
     thread.start()
     await recorded(store, record, at(0.7))
@@ -87,7 +93,8 @@ async def test_reports_come_from_any_thread(store: Store, outbox: Outbox) -> Non
 
 
 async def test_a_thread_that_outlives_its_attempt_reports_to_nobody(store: Store, outbox: Outbox) -> None:
-    record, reports = await started(store), reporter(store, outbox)
+    record = await started(store)
+    reports = reporter(store, outbox, record)
     await reports.close()
     reports.report(at(0.7))
     await asyncio.sleep(0)
@@ -98,7 +105,8 @@ async def test_a_thread_that_outlives_its_attempt_reports_to_nobody(store: Store
 
 @pytest.mark.promise("P10")
 async def test_progress_under_a_lost_token_is_dropped(store: Store, outbox: Outbox) -> None:
-    record, reports = await started(store), reporter(store, outbox, token="another")
+    record = await started(store)
+    reports = reporter(store, outbox, replace(record, token="another"))
     reports.report(at(0.7))
     for _ in range(5):  # turns of the loop until the store is asked
         await asyncio.sleep(0)
@@ -111,7 +119,8 @@ async def test_progress_under_a_lost_token_is_dropped(store: Store, outbox: Outb
 async def test_progress_waits_while_the_store_is_away(
     store: Store, outbox: Outbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    record, reports = await started(store), reporter(store, outbox)
+    record = await started(store)
+    reports = reporter(store, outbox, record)
     await store.__aexit__()
     reports.report(at(0.4))
     await wait_until(lambda: "progress was not recorded" in caplog.text, SOON, "it has tried")
@@ -123,8 +132,7 @@ async def test_progress_waits_while_the_store_is_away(
 async def test_a_newer_report_goes_before_the_one_that_failed(
     store: Store, outbox: Outbox, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    await started(store)
-    reports = reporter(store, outbox)
+    reports = reporter(store, outbox, await started(store))
     await store.__aexit__()
     reports.report(at(0.4))
     await wait_until(lambda: "progress was not recorded" in caplog.text, SOON, "it has tried")

@@ -1,12 +1,14 @@
 """Take and run: the job slots of a replica."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import event
 
 from tests.unit.services.given import HOLDER, LEASE_MS, SERVER, new_record, until
 from tests.unit.services.lossy import Lossy
@@ -21,7 +23,9 @@ from toolwire.services.outbox import Outbox
 from toolwire.services.post import Post
 from toolwire.services.runner import Runner
 from toolwire.services.seals import Seals
-from toolwire.services.store.port import NewRecord, Record, Store
+from toolwire.services.store import sqlite
+from toolwire.services.store.port import Changed, NewRecord, Record, Store
+from toolwire.services.store.sql import SqlStore
 from toolwire.services.tasks import Tasks
 from toolwire.services.telemetry.signals import Signals
 from toolwire.services.threads import ToolThreads
@@ -136,6 +140,20 @@ async def test_without_a_hint_it_looks_by_itself(bench: Bench, monkeypatch: pyte
 
 
 @pytest.mark.usefixtures("patient")
+async def test_what_falls_due_soon_is_taken_then(bench: Bench) -> None:
+    """A short delay, as before another attempt, is not rounded up to the next look."""
+    bench.gate.set()
+    new = replace(bench.job(1), run_at_ms=round(time.time() * 1000) + 100)
+    accepted = await bench.store.accept(new, holder=HOLDER, lease_ms=LEASE_MS)
+    assert isinstance(accepted, Changed)
+    bench.runner.expect(accepted.record)
+    record = await bench.ended(new)
+    assert record.status is Status.DONE
+    assert record.started_ms is not None
+    assert record.started_ms >= record.due_ms
+
+
+@pytest.mark.usefixtures("patient")
 async def test_no_more_jobs_than_slots_run_and_a_free_slot_is_filled_at_once(bench: Bench) -> None:
     news = [await bench.accept(part) for part in range(4)]
     bench.runner.offer()
@@ -153,8 +171,30 @@ async def test_work_that_finds_no_slot_is_offered_to_others(bench: Bench) -> Non
     bench.runner.offer()
     await wait_until(lambda: len(bench.started) == 2, SOON, "both slots are filled")
     await wait_until(lambda: len(bench.tasks) == 2, SOON, "nothing else is under way")
-    bench.runner.offer()
-    assert len(bench.tasks) == 3, "the third is the hint, which waits for the broker"
+    for _ in range(100):
+        bench.runner.offer()
+    assert len(bench.tasks) == 3, "the third is the hint, which waits for the broker and says it for all"
+
+
+@pytest.mark.usefixtures("patient")
+async def test_all_free_slots_are_filled_at_the_same_time(
+    attempts: Attempts, post: Post, tmp_path: Path
+) -> None:
+    """Otherwise each take would be a transaction of its own, and a backlog drain one by one."""
+    path = tmp_path / "store.sqlite3"
+    sqlite.create_file(path)
+    engine = sqlite.engine_for(path)
+    commits: list[object] = []
+    async with SqlStore(engine, SERVER) as store:
+        bench = Bench(store, replace(attempts, store=store, leases=Leases(store, LEASE_MS)), post, slots=16)
+        news = [await bench.accept(part) for part in range(64)]
+        event.listen(engine, "commit", commits.append)
+        bench.gate.set()
+        bench.work()
+        await wait_until(lambda: len(bench.started) == len(news), SOON, "all have been taken")
+        taken_in = len(commits)
+        await bench.stop()
+    assert taken_in < len(news)
 
 
 async def test_a_call_whose_replica_was_lost_runs_again_here(bench: Bench) -> None:
@@ -283,4 +323,33 @@ async def test_a_take_whose_commit_is_unknown_is_handed_back(
         record = await bench.ended(new)
         assert (record.status, record.attempt) == (Status.DONE, 2 if committed else 1)
         assert bench.started == [1]
+        await bench.stop()
+
+
+@pytest.mark.promise("P4", "P7")
+@pytest.mark.parametrize("after", [2, 3])
+async def test_takes_that_were_lost_together_are_all_handed_back(
+    after: int,
+    tmp_path: Path,
+    threads: ToolThreads,
+    post: Post,
+    seals: Seals,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Several slots look at the same time, in one transaction."""
+    monkeypatch.setattr(runner_module, "LOOK_S", 0.02)
+    lossy = Lossy(tmp_path / "store.sqlite3")
+    async with lossy.store as store:
+        outbox, leases = Outbox(store, post, seals), Leases(store, LEASE_MS)
+        attempts = Attempts(store, outbox, leases, threads, None, HOLDER, SERVER, Signals())
+        bench = Bench(store, attempts, post, slots=8)
+        news = [await bench.accept(part) for part in range(8)]
+        lossy.lose(committed=True, after=after)
+        bench.work()
+        await wait_until(lambda: len(bench.started) == len(news), SOON, "all run")
+        bench.gate.set()
+        assert {(await bench.ended(new)).status for new in news} == {Status.DONE}
+        assert sorted(bench.started) == list(range(8))
+        assert "whether a job was taken is not known" in caplog.text
         await bench.stop()

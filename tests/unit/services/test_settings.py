@@ -33,6 +33,7 @@ def test_the_store_can_be_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         "postgresql://u:s3/cret@host/base",
         "postgresql://u:s3#cret@host/",
+        "postgresql://u:s3@cret@host/base",
         "no url",
         "postgresql://u:12?cret@host/",
     ],

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from tests.unit.services.given import HOLDER, LEASE_MS, new_record
 from tests.unit.services.given import TOOLS as GIVEN
@@ -35,6 +36,16 @@ service = Service("server-1")
 async def wait(ctx: JobContext[None]) -> None:
     """A job that ends only when it is ended."""
     await asyncio.Event().wait()
+
+
+class Approval(BaseModel):
+    approved: bool
+
+
+@service.job(asks=(Approval,))
+async def ask(ctx: JobContext[None]) -> bool:
+    """A job that asks."""
+    return ctx.ask(Approval, "Go on?").approved
 
 
 TOOLS = {**GIVEN, **service.tools}
@@ -110,6 +121,11 @@ async def test_an_attempt_that_is_handed_back(attempts: Attempts, store: Store, 
     attempts.leases.end_all(Ending.DRAINING)
     await running
     assert heard.told == [("started", 1), ("ran",), ("retried", 1, 0)]
+
+
+async def test_an_attempt_that_asks(attempts: Attempts, store: Store, heard: Heard) -> None:
+    await run(attempts, await held(store, "ask", {}))
+    assert heard.told == [("started", 1), ("ran",), ("parked", 1)]
 
 
 async def test_a_lease_that_was_lost(attempts: Attempts, store: Store, heard: Heard) -> None:

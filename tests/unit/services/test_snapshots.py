@@ -13,6 +13,7 @@ from toolwire.contracts.snapshots import JobSnapshot, Progress
 from toolwire.services.snapshots import POLL_AFTER_MS, snapshot_of
 
 JOB = record_of(request(tool="build", args={}), kind="job")
+QUESTION = '{"key":"Approval","prompt":"Go on?","answer_schema":{},"model":"Approval"}'
 ERROR = WireError(code=Code.INTERNAL, message="broke", retryable=False)
 
 
@@ -31,6 +32,8 @@ def test_a_running_job() -> None:
         created_ms=NOW,
         started_ms=NOW,
         updated_ms=NOW,
+        due_ms=None,
+        question=None,
         deadline_ms=JOB.deadline_ms,
         poll_after_ms=POLL_AFTER_MS,
         final=False,
@@ -41,7 +44,8 @@ def test_a_running_job() -> None:
 @pytest.mark.parametrize("status", Status)
 def test_only_what_is_not_over_is_worth_another_poll(status: Status) -> None:
     error = ERROR.model_dump_json() if status in (Status.ERROR, Status.CANCELLED) else None
-    snapshot = snapshot_of(replace(JOB, status=status, error=error), SERVER)
+    question = QUESTION if status is Status.INPUT_REQUIRED else None
+    snapshot = snapshot_of(replace(JOB, status=status, error=error, question=question), SERVER)
     assert (snapshot.final, snapshot.poll_after_ms) == (
         (True, None) if status.final else (False, POLL_AFTER_MS)
     )

@@ -39,6 +39,8 @@ def tell_everything(signals: Signals) -> None:
     signals.accepted(JOB)
     signals.started(JOB, 2, 1.23456)
     signals.retried(JOB, 1, 500)
+    signals.parked(JOB, 1)
+    signals.answered(JOB)
     signals.lease_lost(JOB)
     signals.taken_over(JOB, Status.ACCEPTED)
     signals.cancel_asked(JOB)

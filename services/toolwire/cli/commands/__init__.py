@@ -44,6 +44,7 @@ for command in (
     asking.submit,
     asking.poll,
     asking.watch,
+    jobs.answer,
     jobs.cancel,
     stubs.stubs,
     doctor.doctor,

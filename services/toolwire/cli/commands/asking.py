@@ -1,5 +1,6 @@
 """`call`, `submit`, `poll` and `watch`: what asks."""
 
+from datetime import datetime
 from typing import Annotated
 
 from typer import Option
@@ -41,6 +42,24 @@ def submit(
         float | None,
         Option("--deadline", metavar="SECONDS", help="How long the job may take; a day otherwise."),
     ] = None,
+    delay: Annotated[
+        float | None, Option("--delay", metavar="SECONDS", help="Do not start it before so long from now.")
+    ] = None,
+    at: Annotated[
+        datetime | None,
+        Option(
+            "--at",
+            metavar="TIME",
+            formats=["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z"],
+            help="Do not start it before then, such as 2030-01-31T08:00+00:00.",
+        ),
+    ] = None,
+    priority: Annotated[
+        int | None,
+        Option(
+            "--priority", metavar="N", help="From -9 to 9; of jobs that wait, the highest goes first."
+        ),
+    ] = None,
     wait: Annotated[bool, Option("--wait", help="Follow the job to its end and print its result.")] = False,
     broker: options.Broker = None,
     home: options.Home = None,
@@ -48,10 +67,18 @@ def submit(
 ) -> int:
     """Submit a job and print its id: toolwire submit start_long_task seconds=5."""
     from toolwire.cli import arguments, asking
+    from toolwire.client.options import Changes
 
     who = asking.Asking(server, client, key, timeout, broker, home, as_json)
     given = arguments.read_arguments(pairs or (), document)
-    return run(asking.submit(who, tool, given, request_id=request_id, deadline=deadline, wait=wait))
+    changes: Changes = {
+        "request_id": request_id,
+        "deadline": deadline,
+        "delay": delay,
+        "run_at": at,
+        "priority": priority,
+    }
+    return run(asking.submit(who, tool, given, changes, wait=wait))
 
 
 def poll(

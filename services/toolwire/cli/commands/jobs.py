@@ -1,9 +1,9 @@
-"""`cancel` and `jobs`: what this client has submitted."""
+"""`answer`, `cancel` and `jobs`: what this client has submitted."""
 
 from typing import Annotated
 
 import typer
-from typer import Option
+from typer import Argument, Option
 
 from toolwire.cli import exits, options
 from toolwire.cli.running import run
@@ -34,6 +34,38 @@ def cancel(
 
     who = Asking(server, client, key, timeout, broker, home, as_json)
     return run(jobs.cancel(who, job_id, wait=wait))
+
+
+def answer(
+    job_id: options.JobId,
+    words: Annotated[
+        list[str],
+        Argument(
+            metavar="NAME=VALUE|JSON|@FILE|-",
+            help="The answer: its fields, each value read as JSON or else taken as text; or one JSON text, "
+            "here, from a file or stdin.",
+        ),
+    ],
+    question: Annotated[
+        str | None, Option("--question", metavar="KEY", help="Which one; what the job asks now otherwise.")
+    ] = None,
+    server: options.Server = None,
+    client: options.ClientId = None,
+    key: options.KeyId = None,
+    timeout: options.Timeout = None,
+    broker: options.Broker = None,
+    home: options.Home = None,
+    as_json: options.AsJson = False,
+) -> int:
+    """Answer what a job asks: toolwire answer JOB approved=true. `toolwire jobs show JOB` shows the question.
+
+    The first answer counts. One that does not fit changes nothing: the job asks on.
+    """
+    from toolwire.cli import answering
+    from toolwire.cli.asking import Asking
+
+    who = Asking(server, client, key, timeout, broker, home, as_json)
+    return run(answering.answer(who, job_id, answering.read_answer(words), question))
 
 
 @app.command("list", epilog=exits.HELP)
@@ -93,3 +125,23 @@ def show(
     from toolwire.cli.asking import Asking
 
     return run(jobs.show(Asking(server, client, key, timeout, broker, home, as_json), job_id))
+
+
+@app.command(epilog=exits.HELP)
+def output(
+    job_id: options.JobId,
+    follow: Annotated[bool, Option("--follow", help="Go on until the job is over, however it ends.")] = False,
+    server: options.Server = None,
+    client: options.ClientId = None,
+    key: options.KeyId = None,
+    timeout: options.Timeout = None,
+    broker: options.Broker = None,
+    home: options.Home = None,
+    as_json: options.AsJson = False,
+) -> int:
+    """Print what a job has put out so far, a piece a line; with --json an event a line, with its attempt."""
+    from toolwire.cli import job_output
+    from toolwire.cli.asking import Asking
+
+    who = Asking(server, client, key, timeout, broker, home, as_json)
+    return run(job_output.output(who, job_id, follow=follow))

@@ -59,6 +59,12 @@ LINES: Mapping[str, Line] = {
         "%(whose)s is to run again in %(delay_ms)d ms: attempt %(attempt)d did not end it",
         (*WHOSE, "attempt", "delay_ms"),
     ),
+    "parked": Line(
+        logging.INFO,
+        "%(whose)s asks its client something, in attempt %(attempt)d, and waits for the answer",
+        (*WHOSE, "attempt"),
+    ),
+    "answered": Line(logging.INFO, "%(whose)s has its answer, and is to run again", WHOSE),
     "lease_lost": Line(logging.WARNING, "%(whose)s was taken over; its outcome here is dropped", WHOSE),
     "taken_over": Line(logging.WARNING, "the lease of %(whose)s ran out: now %(status)s", (*WHOSE, "status")),
     "cancel_asked": Line(logging.INFO, "%(whose)s is to be cancelled", WHOSE),
@@ -118,6 +124,14 @@ class LogLines(Signals):
     @override
     def retried(self, whom: Whom, attempt: int, delay_ms: int) -> None:
         _write("retried", {"attempt": attempt, "delay_ms": delay_ms}, whom)
+
+    @override
+    def parked(self, whom: Whom, attempt: int) -> None:
+        _write("parked", {"attempt": attempt}, whom)
+
+    @override
+    def answered(self, whom: Whom) -> None:
+        _write("answered", {}, whom)
 
     @override
     def lease_lost(self, whom: Whom) -> None:

@@ -71,6 +71,12 @@ class Signals:
     def retried(self, whom: Whom, attempt: int, delay_ms: int) -> None:
         """That attempt did not end the request: any replica may take it again after the delay."""
 
+    def parked(self, whom: Whom, attempt: int) -> None:
+        """That attempt ended with a question: the job waits for its client's answer and holds nothing."""
+
+    def answered(self, whom: Whom) -> None:
+        """The client has answered: any replica may take the job again."""
+
     def lease_lost(self, whom: Whom) -> None:
         """The lease ran out while the tool ran here: its outcome is dropped, somebody else decides."""
 
