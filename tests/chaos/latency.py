@@ -16,7 +16,7 @@ TIMES = 300
 WARM_UP = 30
 MS = 1_000_000
 MOST_ADDED_MS = 10.0
-"""What a job may take longer than a call with a record, in the median: one more commit, and who goes first."""
+"""What a job may take longer than a call with a record, in the median: one more commit, and a choice."""
 
 Run = Callable[[int], Awaitable[int]]
 

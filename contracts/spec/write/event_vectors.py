@@ -119,7 +119,7 @@ def _good() -> Iterator[Vector]:
     yield _take("output", _event("output", {}, output=[{"page": 1}]))
     yield _take("output: many pieces, some null", _event("output", {}, output=[None, "a", [1], None]))
     yield _take("input_required", _event("input_required", _ASKING))
-    smallest = {"key": "1", "prompt": "", "answer_schema": {}}
+    smallest: dict[str, Any] = {"key": "1", "prompt": "", "answer_schema": {}}
     yield _take(
         "input_required: the smallest question", _event("input_required", {**_ASKING, "question": smallest})
     )

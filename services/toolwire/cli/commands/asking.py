@@ -56,9 +56,7 @@ def submit(
     ] = None,
     priority: Annotated[
         int | None,
-        Option(
-            "--priority", metavar="N", help="From -9 to 9; of jobs that wait, the highest goes first."
-        ),
+        Option("--priority", metavar="N", help="From -9 to 9; of jobs that wait, the highest goes first."),
     ] = None,
     wait: Annotated[bool, Option("--wait", help="Follow the job to its end and print its result.")] = False,
     broker: options.Broker = None,
