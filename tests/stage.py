@@ -24,7 +24,7 @@ from toolwire.client.home import Home
 from toolwire.contracts.envelopes import Event
 from toolwire.contracts.sealing import unseal
 from toolwire.services import Replica
-from toolwire.services.provision import add_client, add_server, create_home
+from toolwire.services.homes.provision import add_client, add_server, create_home
 
 CLIENTS = ("client-001", "client-002")
 HMAC_CLIENT = "client-hmac"

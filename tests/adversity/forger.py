@@ -19,7 +19,7 @@ from tests.unit.contracts.samples import forge
 from toolwire.client.home import Home
 from toolwire.contracts.encoding import base64url, from_base64url
 from toolwire.contracts.keys import Ed25519Signer, HmacKey, Signer
-from toolwire.services.provision import add_client
+from toolwire.services.homes.provision import add_client
 
 CONTENT_ENCODING = 1 << 14
 ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"

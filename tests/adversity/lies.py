@@ -23,7 +23,7 @@ from toolwire.client.clock import now_ms
 from toolwire.contracts.envelopes import Envelope, Event, Response
 from toolwire.contracts.keys import Signer
 from toolwire.contracts.sealing import digest, seal
-from toolwire.services.provision import add_server
+from toolwire.services.homes.provision import add_server
 
 OTHER_SERVER, OLD_SERVER = "server-2", "server-old"
 

@@ -46,7 +46,7 @@ from toolwire.contracts.errors import Code
 from toolwire.contracts.jobs import Status
 from toolwire.contracts.sealing import digest, read, seal, verify
 from toolwire.services import Service
-from toolwire.services.provision import add_server
+from toolwire.services.homes.provision import add_server
 
 BOOK = request_key(SERVER, "book")
 OTHER_SERVER = "server-2"

@@ -22,7 +22,7 @@ from toolwire.client import (
     Undelivered,
 )
 from toolwire.contracts.jobs import EventName
-from toolwire.services.snapshots import POLL_AFTER_MS
+from toolwire.services.telling.snapshots import POLL_AFTER_MS
 
 LOADERS = 6
 

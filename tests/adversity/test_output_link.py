@@ -13,7 +13,7 @@ from tests.waiting import wait_until
 from toolwire.client import Client
 from toolwire.client.home import Home
 from toolwire.services import JobContext, Service
-from toolwire.services.provision import add_client, add_server, create_home
+from toolwire.services.homes.provision import add_client, add_server, create_home
 
 CLIENT = "client-001"
 PARTS = 3

@@ -18,7 +18,7 @@ from tests.waiting import wait_until
 from toolwire.broker.topology import EVENTS, event_key
 from toolwire.contracts.keys import Ed25519Signer
 from toolwire.contracts.sealing import seal
-from toolwire.services.provision import add_server
+from toolwire.services.homes.provision import add_server
 
 OWNER, WATCHER = CLIENTS
 KEY = event_key(OWNER, SERVER, "bake", "progress").encode()

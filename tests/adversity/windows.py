@@ -19,7 +19,7 @@ from toolwire.client.calls import Calls
 from toolwire.contracts.errors import Code
 from toolwire.contracts.history import Happened, HistoryEntry, Why
 from toolwire.services import Replica
-from toolwire.services.provision import add_server
+from toolwire.services.homes.provision import add_server
 
 LEASE_S = 2.0
 PATIENCE_S = 60.0

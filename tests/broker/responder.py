@@ -19,7 +19,7 @@ from toolwire.contracts.jobs import EventName, Status
 from toolwire.contracts.keys import Signer
 from toolwire.contracts.sealing import digest, seal, unseal
 from toolwire.contracts.snapshots import JobSnapshot
-from toolwire.services.provision import add_client, add_server, create_home
+from toolwire.services.homes.provision import add_client, add_server, create_home
 
 SERVER = "server-1"
 OTHER_SERVER = "server-2"

@@ -32,7 +32,7 @@ from toolwire.client import (
     ToolFailed,
 )
 from toolwire.client.home import Home
-from toolwire.services.provision import add_server
+from toolwire.services.homes.provision import add_server
 
 SECRET = "a secret that no caller may see"
 NOBODY = "amqp://127.0.0.1:1/"

@@ -43,7 +43,7 @@ from toolwire.client import (
 from toolwire.client.home import Home
 from toolwire.contracts.errors import Code, FieldError
 from toolwire.contracts.keys import Ed25519Signer
-from toolwire.services.provision import add_client, add_server
+from toolwire.services.homes.provision import add_client, add_server
 
 SOON = 0.6  # seconds: a deadline that is meant to pass
 UNHEARD = 2.0  # the same, when an answer that counts for nothing has come

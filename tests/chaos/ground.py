@@ -18,7 +18,7 @@ from tests.chaos.replica import GATE, SERVER
 from toolwire.broker.node import PrivateNode
 from toolwire.client import Client
 from toolwire.client.home import Home
-from toolwire.services.provision import add_client, add_server, create_home
+from toolwire.services.homes.provision import add_client, add_server, create_home
 
 CLIENT = "client-001"
 ROOT = Path(__file__).parents[2]

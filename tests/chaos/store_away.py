@@ -9,7 +9,7 @@ from tests.adversity.outages import Outage, jobs_outlive, locked, silenced
 from tests.adversity.tcp_proxy import TcpProxy
 from tests.chaos.ground import Ground, tell
 from tests.served import Diary
-from toolwire.services.provision import add_server
+from toolwire.services.homes.provision import add_server
 
 LEASE_S = 15.0
 AWAY_S = 60.0

@@ -13,7 +13,7 @@ from pydantic import AnyUrl, Base64Bytes, BaseModel, Field, JsonValue
 
 from tests.unit.services.given import LOOK, SERVER
 from toolwire.services import JobContext, Service
-from toolwire.services.tools import ToolSpec
+from toolwire.services.declaring.tools import ToolSpec
 
 service = Service(SERVER)
 

@@ -9,7 +9,7 @@ import pytest
 
 from toolwire.client import Client
 from toolwire.services import Service
-from toolwire.services.provision import add_client, add_server, create_home
+from toolwire.services.homes.provision import add_client, add_server, create_home
 
 Together = Callable[[Service[Any]], AbstractAsyncContextManager[Client]]
 

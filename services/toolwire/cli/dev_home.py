@@ -9,7 +9,7 @@ from tomlkit.items import Item
 
 from toolwire.client.home import Home
 from toolwire.contracts.errors import ConfigurationError
-from toolwire.services.provision import add_client, add_server, create_home
+from toolwire.services.homes.provision import add_client, add_server, create_home
 
 CLIENT_ID = "client-001"
 OURS = "where `toolwire dev` runs at the moment"

@@ -14,8 +14,8 @@ from toolwire.client.home import Home
 from toolwire.client.settings import Settings, read_settings
 from toolwire.contracts.errors import UsageError
 from toolwire.contracts.registry import Registry, Side
-from toolwire.services.introductions import Introduced, introduce, introduction
-from toolwire.services.provision import (
+from toolwire.services.homes.introductions import Introduced, introduce, introduction
+from toolwire.services.homes.provision import (
     add_client,
     add_server,
     change_allowed,

@@ -10,16 +10,16 @@ if find_spec("sqlalchemy") is None:
 
 from toolwire.contracts.declare import declare, declare_job
 from toolwire.contracts.errors import ToolError
-from toolwire.services.context import JobContext, ToolContext
-from toolwire.services.crossing import ProcessDied
-from toolwire.services.end_flag import AttemptEnded
-from toolwire.services.pieces import PieceRefused
-from toolwire.services.questions import InputRequired
+from toolwire.services.asking.questions import InputRequired
+from toolwire.services.declaring.retries import Backoff, Fail, Retry
+from toolwire.services.declaring.router import Router
+from toolwire.services.processes.crossing import ProcessDied
 from toolwire.services.replica import Replica
-from toolwire.services.retries import Backoff, Fail, Retry
-from toolwire.services.router import Router
+from toolwire.services.running.context import JobContext, ToolContext
+from toolwire.services.running.end_flag import AttemptEnded
 from toolwire.services.service import Service
 from toolwire.services.settings import ServiceSettings
+from toolwire.services.telling.pieces import PieceRefused
 
 __all__ = [
     "AttemptEnded",

@@ -21,14 +21,14 @@ from toolwire.contracts.jobs import Status
 from toolwire.contracts.registry import ClientEntry
 from toolwire.contracts.sealing import MAX_LINE_BYTES
 from toolwire.contracts.snapshots import JobSnapshot
-from toolwire.services.answering import Answering, answer_tool
-from toolwire.services.coded_errors import cancelled
-from toolwire.services.context import Caller
-from toolwire.services.execute import Refusal
-from toolwire.services.output_pages import no_such_job, output_tool
-from toolwire.services.snapshots import snapshot_of
+from toolwire.services.asking.answering import Answering, answer_tool
+from toolwire.services.declaring.tools import Declaration, Manners, ToolSpec
+from toolwire.services.running.coded_errors import cancelled
+from toolwire.services.running.context import Caller
+from toolwire.services.running.execute import Refusal
 from toolwire.services.store.port import Changed, Record, Store
-from toolwire.services.tools import Declaration, Manners, ToolSpec
+from toolwire.services.telling.output_pages import no_such_job, output_tool
+from toolwire.services.telling.snapshots import snapshot_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, JsonValue
 
-from toolwire.services.context import JobContext
+from toolwire.services.running.context import JobContext
 from toolwire.services.service import Service
 
 SERVER_ID = "mcp-server-001"

@@ -15,33 +15,33 @@ from toolwire.broker.transport import AmqpTransport, Transport
 from toolwire.client.clock import now_ms
 from toolwire.client.home import Home
 from toolwire.contracts.builtin import BUILT_IN
-from toolwire.services.answers import Answers
-from toolwire.services.attempts import Attempts
-from toolwire.services.authenticate import Refused, read_control
 from toolwire.services.builtin import Desk, builtin_tools
-from toolwire.services.calls import Calls
-from toolwire.services.decide import SKEW_MS, Policy
 from toolwire.services.failpoints import arm_by_environment
-from toolwire.services.identity import read_identity
-from toolwire.services.intake import Intake
-from toolwire.services.leases import Ending, Leases
-from toolwire.services.outbox import Outbox
-from toolwire.services.post import Post
-from toolwire.services.processes import Processes
-from toolwire.services.registry_watch import RegistryWatch
-from toolwire.services.runner import Runner
-from toolwire.services.seals import Seals
+from toolwire.services.homes.identity import read_identity
+from toolwire.services.processes.processes import Processes
+from toolwire.services.requests.answers import Answers
+from toolwire.services.requests.authenticate import Refused, read_control
+from toolwire.services.requests.calls import Calls
+from toolwire.services.requests.decide import SKEW_MS, Policy
+from toolwire.services.requests.intake import Intake
+from toolwire.services.requests.seals import Seals
+from toolwire.services.running.attempts import Attempts
+from toolwire.services.running.leases import Ending, Leases
+from toolwire.services.running.runner import Runner
+from toolwire.services.running.tasks import Tasks
+from toolwire.services.running.threads import ToolThreads
 from toolwire.services.settings import ServiceSettings
 from toolwire.services.store import open_store
 from toolwire.services.store.port import Changed
-from toolwire.services.store_watch import StoreWatch
-from toolwire.services.sweep import Sweep
-from toolwire.services.tasks import Tasks
 from toolwire.services.telemetry.address import HttpAddress
 from toolwire.services.telemetry.inside import Inside
 from toolwire.services.telemetry.look import Look
 from toolwire.services.telemetry.signals import Whom, tell_settled
-from toolwire.services.threads import ToolThreads
+from toolwire.services.telling.outbox import Outbox
+from toolwire.services.telling.post import Post
+from toolwire.services.upkeep.registry_watch import RegistryWatch
+from toolwire.services.upkeep.store_watch import StoreWatch
+from toolwire.services.upkeep.sweep import Sweep
 
 if TYPE_CHECKING:
     from toolwire.services.service import Service

@@ -8,10 +8,10 @@ from toolwire.broker.transport import Transport
 from toolwire.client.settings import read_settings
 from toolwire.contracts.errors import DefinitionError
 from toolwire.contracts.names import ID_PATTERN, is_id
+from toolwire.services.declaring.router import Router
+from toolwire.services.declaring.toolbox import A, Toolbox
 from toolwire.services.replica import Replica
-from toolwire.services.router import Router
 from toolwire.services.settings import ServiceSettings
-from toolwire.services.toolbox import A, Toolbox
 
 
 class Service(Toolbox[A], Generic[A]):

@@ -13,7 +13,7 @@ from toolwire.broker.transport import Transport
 from toolwire.client import Client
 from toolwire.client.settings import read_settings
 from toolwire.services import Replica, Service, ServiceSettings
-from toolwire.services.provision import add_client, add_server, create_home
+from toolwire.services.homes.provision import add_client, add_server, create_home
 from toolwire.testing.crashes import Mortal, Restarted
 from toolwire.testing.faults import Faults
 from toolwire.testing.memory import MemoryBroker

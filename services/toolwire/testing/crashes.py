@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Self
 
 from toolwire.services import Replica, Service
-from toolwire.services.tools import ToolSpec
+from toolwire.services.declaring.tools import ToolSpec
 from toolwire.testing.faults import Faults
 
 log = logging.getLogger("toolwire.testing")

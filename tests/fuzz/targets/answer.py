@@ -21,7 +21,7 @@ from toolwire.contracts.errors import CallFailed, Code
 from toolwire.contracts.events import event_of, final_event
 from toolwire.contracts.jobs import EventName, Status
 from toolwire.contracts.keys import Ed25519Signer, HmacKey, Key, Keyring, Signer
-from toolwire.services.authenticate import read_control
+from toolwire.services.requests.authenticate import read_control
 
 CHOICES = 2
 CLIENT = "client-1"

@@ -7,7 +7,7 @@ from toolwire.client.answers import Drop, lines_of, read_answer
 from toolwire.contracts.errors import Unverified
 from toolwire.contracts.lines import CONTENT_TYPE, MAX_LINES, split_body
 from toolwire.contracts.sealing import seal, split
-from toolwire.services.authenticate import Authentic, Refused, authenticate
+from toolwire.services.requests.authenticate import Authentic, Refused, authenticate
 
 GOOD = tuple(seal(request(request_id="r", tool="t"), key) for key in (CLIENTS_KEY, OTHERS_KEY, SECRET))
 REASONS = frozenset({"bad_envelope", "unknown_key", "revoked_key", "key_out_of_date", "bad_signature"})

@@ -29,9 +29,9 @@ from toolwire.contracts.envelopes import Request
 from toolwire.contracts.errors import Code
 from toolwire.contracts.jobs import Status
 from toolwire.contracts.keys import HmacKey, Key, Keyring
-from toolwire.services.authenticate import Authentic, Refused, Unreadable, authenticate
-from toolwire.services.decide import SKEW_MS, Policy, Usage, decide, is_new
-from toolwire.services.plans import Answer, Leave, Plan
+from toolwire.services.requests.authenticate import Authentic, Refused, Unreadable, authenticate
+from toolwire.services.requests.decide import SKEW_MS, Policy, Usage, decide, is_new
+from toolwire.services.requests.plans import Answer, Leave, Plan
 from toolwire.services.store.port import Record
 
 CHOICES = 4

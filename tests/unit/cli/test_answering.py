@@ -19,7 +19,7 @@ from toolwire.cli.examples import answer_line
 from toolwire.cli.running import exit_code_of
 from toolwire.contracts.descriptors import input_schema
 from toolwire.contracts.errors import UsageError
-from toolwire.services.questions import read_answer as read_as
+from toolwire.services.asking.questions import read_answer as read_as
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from toolwire.client.home import Home
 from toolwire.contracts.envelopes import Request
 from toolwire.contracts.errors import ConfigurationError, UsageError
 from toolwire.contracts.sealing import seal
-from toolwire.services.provision import add_client, add_server, change_allowed, create_home, revoke
+from toolwire.services.homes.provision import add_client, add_server, change_allowed, create_home, revoke
 
 SERVER, CLIENT, OPERATOR = "server-1", "client-1", "operator-1"
 NOW = 1_800_000_000_000

@@ -12,7 +12,7 @@ from toolwire.cli.doctor.home import judge_home, look_at_home
 from toolwire.cli.doctor.keys import DAY_MS, judge_client, judge_server, serves
 from toolwire.client.clock import now_ms
 from toolwire.client.home import Home
-from toolwire.services.provision import add_client, add_server, create_home
+from toolwire.services.homes.provision import add_client, add_server, create_home
 
 
 @pytest.fixture

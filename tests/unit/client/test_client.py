@@ -16,7 +16,7 @@ from toolwire.client.replies import Replies
 from toolwire.contracts import errors
 from toolwire.contracts.keys import Keyring
 from toolwire.contracts.lines import CONTENT_TYPE
-from toolwire.services.provision import add_client, add_server, create_home
+from toolwire.services.homes.provision import add_client, add_server, create_home
 
 BROKER = "amqp://127.0.0.1:1/"
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from toolwire.client.home import Home
 from toolwire.contracts.errors import ConfigurationError, KeyRefused
 from toolwire.contracts.keys import Keyring
-from toolwire.services.provision import add_client, add_server, create_home
+from toolwire.services.homes.provision import add_client, add_server, create_home
 
 SERVER = "server-1"
 OTHER_SERVER = "server-2"

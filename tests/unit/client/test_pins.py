@@ -11,7 +11,7 @@ from toolwire.client.home import Home
 from toolwire.client.pins import Pins
 from toolwire.contracts.builtin import ServerIdentity
 from toolwire.services import Service
-from toolwire.services.provision import add_client, add_server, create_home, revoke, rotate_server
+from toolwire.services.homes.provision import add_client, add_server, create_home, revoke, rotate_server
 from toolwire.testing.bench import Bench
 from toolwire.testing.memory import MemoryBroker
 

@@ -18,7 +18,7 @@ from toolwire.contracts.jobs import EventName
 from toolwire.contracts.keys import Ed25519Signer, Signer
 from toolwire.contracts.sealing import seal
 from toolwire.services import Service
-from toolwire.services.provision import rotate_server
+from toolwire.services.homes.provision import rotate_server
 from toolwire.testing.bench import Bench
 from toolwire.testing.memory import MemoryBroker
 

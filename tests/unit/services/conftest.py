@@ -11,16 +11,16 @@ import pytest_asyncio
 
 from tests.unit.services.given import HOLDER, LEASE_MS, OWN, SECRET, SERVER
 from toolwire.broker.publish import Publisher
-from toolwire.services.attempts import Attempts
-from toolwire.services.leases import Leases
-from toolwire.services.outbox import Outbox
-from toolwire.services.post import Post
-from toolwire.services.seals import Seals
+from toolwire.services.requests.seals import Seals
+from toolwire.services.running.attempts import Attempts
+from toolwire.services.running.leases import Leases
+from toolwire.services.running.threads import ToolThreads
 from toolwire.services.store import open_store
 from toolwire.services.store.port import Store
 from toolwire.services.telemetry.logs import LogLines
 from toolwire.services.telemetry.signals import Signals
-from toolwire.services.threads import ToolThreads
+from toolwire.services.telling.outbox import Outbox
+from toolwire.services.telling.post import Post
 
 
 @pytest.fixture(autouse=True)

@@ -21,10 +21,10 @@ from toolwire.contracts.meaning import meaning
 from toolwire.contracts.registry import ClientEntry, KeyEntry
 from toolwire.contracts.sealing import seal
 from toolwire.services import JobContext, Service
-from toolwire.services.authenticate import Authentic, authenticate
-from toolwire.services.decide import Policy, Usage
+from toolwire.services.declaring.tools import Declaration, Manners, ToolSpec
+from toolwire.services.requests.authenticate import Authentic, authenticate
+from toolwire.services.requests.decide import Policy, Usage
 from toolwire.services.store.port import Address, Kind, NewRecord, Record, RecordKey
-from toolwire.services.tools import Declaration, Manners, ToolSpec
 
 SERVER = "server-1"
 CLIENT = "client-1"

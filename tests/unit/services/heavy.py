@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, SecretStr
 
 from toolwire.services import JobContext, Service, ToolContext, ToolError
-from toolwire.services.end_flag import AttemptEnded
-from toolwire.services.retries import Retry
+from toolwire.services.declaring.retries import Retry
+from toolwire.services.running.end_flag import AttemptEnded
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection

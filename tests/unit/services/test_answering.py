@@ -23,15 +23,15 @@ from toolwire.contracts.builtin import ANSWER_JOB
 from toolwire.contracts.errors import Code, WireError
 from toolwire.contracts.jobs import EventName, Status
 from toolwire.services import InputRequired, JobContext, Service
-from toolwire.services.attempts import Attempts
+from toolwire.services.asking.questions import MAX_ANSWER_BYTES, Asking
 from toolwire.services.builtin import Desk, builtin_tools
-from toolwire.services.context import Caller
-from toolwire.services.execute import execute
-from toolwire.services.plans import Prepared
-from toolwire.services.questions import MAX_ANSWER_BYTES, Asking
-from toolwire.services.runner import prepare
+from toolwire.services.requests.plans import Prepared
+from toolwire.services.running.attempts import Attempts
+from toolwire.services.running.context import Caller
+from toolwire.services.running.execute import execute
+from toolwire.services.running.runner import prepare
+from toolwire.services.running.threads import ToolThreads
 from toolwire.services.store.port import Changed, Record, Store
-from toolwire.services.threads import ToolThreads
 
 service = Service(SERVER)
 

@@ -5,13 +5,13 @@ import time
 import pytest
 
 from toolwire.broker.errors import Away
-from toolwire.services import answers as answers_module
-from toolwire.services import post as post_module
-from toolwire.services.answers import Answers
-from toolwire.services.plans import Reply
-from toolwire.services.post import Post
-from toolwire.services.seals import Seals
+from toolwire.services.requests import answers as answers_module
+from toolwire.services.requests.answers import Answers
+from toolwire.services.requests.plans import Reply
+from toolwire.services.requests.seals import Seals
 from toolwire.services.store.port import Address, RecordKey
+from toolwire.services.telling import post as post_module
+from toolwire.services.telling.post import Post
 
 HOME = Address("instance-1", "d" * 43, "kid-1", asked_ms=0)
 ASKED = RecordKey("client-1", "request-1")

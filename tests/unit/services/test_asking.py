@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, field_validator
 
 from toolwire.contracts.descriptors import JSON_SCHEMA_DIALECT
 from toolwire.contracts.errors import DefinitionError
-from toolwire.services.questions import MAX_QUESTION_BYTES, Asked, Asking, InputRequired, question_in
+from toolwire.services.asking.questions import MAX_QUESTION_BYTES, Asked, Asking, InputRequired, question_in
 
 
 class Approval(BaseModel):

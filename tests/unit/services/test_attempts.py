@@ -20,15 +20,15 @@ from toolwire.contracts.history import Why
 from toolwire.contracts.jobs import EventName, Status
 from toolwire.contracts.snapshots import Progress
 from toolwire.services import JobContext, ToolContext, ToolError
-from toolwire.services.attempts import Attempts
-from toolwire.services.coded_errors import cancelled, deadline_exceeded, interrupted
-from toolwire.services.leases import Ending, Leases
-from toolwire.services.outbox import Outbox
-from toolwire.services.post import Post
-from toolwire.services.seals import Seals
+from toolwire.services.requests.seals import Seals
+from toolwire.services.running.attempts import Attempts
+from toolwire.services.running.coded_errors import cancelled, deadline_exceeded, interrupted
+from toolwire.services.running.leases import Ending, Leases
+from toolwire.services.running.threads import ToolThreads
 from toolwire.services.store.port import Changed, Outcome, Record, Store
 from toolwire.services.telemetry.signals import Signals
-from toolwire.services.threads import ToolThreads
+from toolwire.services.telling.outbox import Outbox
+from toolwire.services.telling.post import Post
 
 SOON = 5.0
 LATER = 30.0

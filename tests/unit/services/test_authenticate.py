@@ -25,7 +25,7 @@ from toolwire.contracts.envelopes import Control, EnvelopeType, Event, Request, 
 from toolwire.contracts.errors import Code
 from toolwire.contracts.keys import Ed25519Signer, HmacKey, Keyring
 from toolwire.contracts.sealing import digest, seal
-from toolwire.services.authenticate import Authentic, Refused, Unreadable, authenticate
+from toolwire.services.requests.authenticate import Authentic, Refused, Unreadable, authenticate
 
 ROUTE = "server-1.add"
 TYPES: tuple[EnvelopeType, ...] = tuple(model.TYPE for model in (Request, Response, Event, Control))

@@ -25,12 +25,12 @@ from toolwire.contracts.errors import Code
 from toolwire.contracts.history import Why
 from toolwire.contracts.jobs import Status
 from toolwire.services.builtin import Desk, builtin_tools
-from toolwire.services.context import Caller
-from toolwire.services.endings import Ended
-from toolwire.services.execute import execute
-from toolwire.services.plans import Prepared
+from toolwire.services.requests.plans import Prepared
+from toolwire.services.running.context import Caller
+from toolwire.services.running.endings import Ended
+from toolwire.services.running.execute import execute
+from toolwire.services.running.threads import ToolThreads
 from toolwire.services.store.port import Cause, Changed, Outcome, Record, Store, StoreAway
-from toolwire.services.threads import ToolThreads
 
 
 class Counter:

@@ -27,20 +27,20 @@ from tests.waiting import wait_until
 from toolwire.contracts.jobs import Status
 from toolwire.contracts.keys import Ed25519Signer
 from toolwire.services import JobContext, Service
-from toolwire.services.answers import Answers
-from toolwire.services.attempts import Attempts
-from toolwire.services.authenticate import Authentic
-from toolwire.services.calls import Calls, Hold
-from toolwire.services.decide import Policy
-from toolwire.services.leases import Leases
-from toolwire.services.outbox import Outbox
-from toolwire.services.post import Post
-from toolwire.services.runner import Runner
-from toolwire.services.seals import Seals
+from toolwire.services.requests.answers import Answers
+from toolwire.services.requests.authenticate import Authentic
+from toolwire.services.requests.calls import Calls, Hold
+from toolwire.services.requests.decide import Policy
+from toolwire.services.requests.seals import Seals
+from toolwire.services.running.attempts import Attempts
+from toolwire.services.running.leases import Leases
+from toolwire.services.running.runner import Runner
+from toolwire.services.running.tasks import Tasks
+from toolwire.services.running.threads import ToolThreads
 from toolwire.services.store.port import Changed, Record, RecordKey, Store
-from toolwire.services.tasks import Tasks
 from toolwire.services.telemetry.tally import Tally
-from toolwire.services.threads import ToolThreads
+from toolwire.services.telling.outbox import Outbox
+from toolwire.services.telling.post import Post
 
 SOON = 5.0
 

@@ -29,8 +29,8 @@ from toolwire.contracts.errors import Code, WireError
 from toolwire.contracts.jobs import Status
 from toolwire.contracts.meaning import meaning
 from toolwire.services import Service
-from toolwire.services.decide import SKEW_MS, Policy, Usage, again, decide, is_new, stored
-from toolwire.services.plans import Accept, Answer, Claim, Leave, Plan, Prepared, Reply, Run
+from toolwire.services.requests.decide import SKEW_MS, Policy, Usage, again, decide, is_new, stored
+from toolwire.services.requests.plans import Accept, Answer, Claim, Leave, Plan, Prepared, Reply, Run
 
 RATE = Usage(wait_ms=250)
 BUSY = Usage(running=2)

@@ -20,15 +20,15 @@ from tests.waiting import wait_until
 from toolwire.contracts.jobs import EventName, Status
 from toolwire.contracts.snapshots import Progress
 from toolwire.services import AttemptEnded, JobContext, Retry, ToolError
-from toolwire.services.attempts import Attempts
-from toolwire.services.leases import Ending
-from toolwire.services.outbox import Outbox
-from toolwire.services.pieces import MOST_TOGETHER, MOST_WAITING, written
-from toolwire.services.post import Post
-from toolwire.services.recording import Recording
-from toolwire.services.reporter import INTERVAL_S, Reporter
-from toolwire.services.seals import Seals
+from toolwire.services.requests.seals import Seals
+from toolwire.services.running.attempts import Attempts
+from toolwire.services.running.leases import Ending
 from toolwire.services.store.port import Emitted, Record, Store
+from toolwire.services.telling.outbox import Outbox
+from toolwire.services.telling.pieces import MOST_TOGETHER, MOST_WAITING, written
+from toolwire.services.telling.post import Post
+from toolwire.services.telling.recording import Recording
+from toolwire.services.telling.reporter import INTERVAL_S, Reporter
 
 SOON = 15.0
 

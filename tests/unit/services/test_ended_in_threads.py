@@ -11,13 +11,13 @@ from tests.unit.services.tried import begin, call, found, job, tell
 from tests.waiting import wait_until
 from toolwire.contracts.jobs import Status
 from toolwire.services import AttemptEnded, JobContext, ToolContext
-from toolwire.services.attempts import Attempts
-from toolwire.services.execute import execute
-from toolwire.services.leases import Ending
-from toolwire.services.plans import Prepared
+from toolwire.services.declaring.tools import ToolSpec
+from toolwire.services.requests.plans import Prepared
+from toolwire.services.running.attempts import Attempts
+from toolwire.services.running.execute import execute
+from toolwire.services.running.leases import Ending
+from toolwire.services.running.threads import ToolThreads
 from toolwire.services.store.port import Changed, Store
-from toolwire.services.threads import ToolThreads
-from toolwire.services.tools import ToolSpec
 
 SOON = 10.0
 SHORT = 0.05

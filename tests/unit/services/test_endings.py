@@ -9,11 +9,11 @@ from toolwire.contracts.errors import Code, WireError
 from toolwire.contracts.history import Why
 from toolwire.contracts.jobs import Status
 from toolwire.services import Backoff, JobContext, Service
-from toolwire.services.coded_errors import cancelled, deadline_exceeded, interrupted
-from toolwire.services.endings import Again, Ended, cause_of, outcome_of, retry_delay
-from toolwire.services.leases import Ending
+from toolwire.services.declaring.tools import ToolSpec
+from toolwire.services.running.coded_errors import cancelled, deadline_exceeded, interrupted
+from toolwire.services.running.endings import Again, Ended, cause_of, outcome_of, retry_delay
+from toolwire.services.running.leases import Ending
 from toolwire.services.store.port import Cause, Outcome, Record
-from toolwire.services.tools import ToolSpec
 
 ERROR = WireError(code=Code.INTERNAL, message="broke", retryable=False, data={"error_id": "id-1"})
 BROKE = Ended(error=ERROR, cause=Cause(Why.BROKE, "id-1"), again=Again())

@@ -30,9 +30,9 @@ from toolwire.contracts.jobs import Status
 from toolwire.contracts.keys import Ed25519Signer
 from toolwire.contracts.meaning import meaning
 from toolwire.contracts.registry import ClientEntry
-from toolwire.services.authenticate import Authentic, Refused, Unreadable, authenticate
-from toolwire.services.decide import Policy, Usage, again, decide, is_new
-from toolwire.services.plans import Answer, Leave, Plan
+from toolwire.services.requests.authenticate import Authentic, Refused, Unreadable, authenticate
+from toolwire.services.requests.decide import Policy, Usage, again, decide, is_new
+from toolwire.services.requests.plans import Answer, Leave, Plan
 from toolwire.services.store.port import Record
 
 STEADY = settings(deadline=None, database=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])

@@ -10,8 +10,8 @@ import pytest
 from toolwire.client.home import Home
 from toolwire.contracts.encoding import base64url
 from toolwire.contracts.errors import ConfigurationError
-from toolwire.services.identity import read_identity
-from toolwire.services.provision import add_client, add_server, create_home
+from toolwire.services.homes.identity import read_identity
+from toolwire.services.homes.provision import add_client, add_server, create_home
 
 SERVER = "server-1"
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, TypeAdapter
 from toolwire.contracts.errors import DefinitionError
 from toolwire.contracts.tools import JobTool, Tool
 from toolwire.services import JobContext, Router, Service, ToolContext, declare, declare_job
-from toolwire.services.execute import write_result
+from toolwire.services.running.execute import write_result
 
 
 class AddIn(BaseModel):

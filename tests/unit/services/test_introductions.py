@@ -8,8 +8,8 @@ from toolwire.client.home import Home
 from toolwire.contracts.encoding import base64url
 from toolwire.contracts.errors import ConfigurationError, KeyRefused
 from toolwire.contracts.keys import fingerprint
-from toolwire.services.introductions import MAX_CHARACTERS, introduce, introduction
-from toolwire.services.provision import add_client, add_server, create_home, revoke, rotate_client
+from toolwire.services.homes.introductions import MAX_CHARACTERS, introduce, introduction
+from toolwire.services.homes.provision import add_client, add_server, create_home, revoke, rotate_client
 
 CLIENT, SERVER = "client-1", "server-1"
 

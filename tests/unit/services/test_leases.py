@@ -13,7 +13,7 @@ import pytest_asyncio
 from tests.unit.services.given import CLIENT, HOLDER, LEASE_MS, TOOLS, new_record
 from tests.waiting import wait_until
 from toolwire.contracts.jobs import Status
-from toolwire.services.leases import Ending, Held, Leases
+from toolwire.services.running.leases import Ending, Held, Leases
 from toolwire.services.store import open_store
 from toolwire.services.store.port import Changed, Outcome, Record, Store
 

@@ -9,8 +9,8 @@ import pytest
 
 from tests.unit.services.given import LEASE_MS, TOOLS, new_record
 from toolwire.contracts.jobs import Status
-from toolwire.services.outbox import Outbox
 from toolwire.services.store.port import Changed, Message, Store
+from toolwire.services.telling.outbox import Outbox
 
 SOON = 5.0
 
@@ -72,7 +72,7 @@ async def test_only_so_much_waits_here_and_the_rest_in_the_store(
     store: Store, outbox: Outbox, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the broker is away jobs go on and tell; each row holds the arguments of its record."""
-    monkeypatch.setattr("toolwire.services.outbox.MOST_HELD", 3 * 2**20)
+    monkeypatch.setattr("toolwire.services.telling.outbox.MOST_HELD", 3 * 2**20)
     found = [await written(store) for _ in range(5)]
     broken = [
         replace(message, record=replace(message.record, status=Status.ERROR, args="x" * 2**20))

@@ -12,15 +12,15 @@ from toolwire.contracts.builtin import JobOutput
 from toolwire.contracts.errors import Code
 from toolwire.contracts.jobs import Status
 from toolwire.contracts.sealing import MAX_LINE_BYTES
-from toolwire.services.context import Caller
-from toolwire.services.endings import Ended
-from toolwire.services.execute import MAX_RESULT_BYTES, execute
-from toolwire.services.output_pages import PAGE_BYTES, PAGE_EVENTS, output_tool
-from toolwire.services.pieces import MAX_PIECE_BYTES
-from toolwire.services.plans import Prepared, Reply
-from toolwire.services.seals import Seals
+from toolwire.services.requests.plans import Prepared, Reply
+from toolwire.services.requests.seals import Seals
+from toolwire.services.running.context import Caller
+from toolwire.services.running.endings import Ended
+from toolwire.services.running.execute import MAX_RESULT_BYTES, execute
+from toolwire.services.running.threads import ToolThreads
 from toolwire.services.store.port import Changed, Outcome, Record, Store
-from toolwire.services.threads import ToolThreads
+from toolwire.services.telling.output_pages import PAGE_BYTES, PAGE_EVENTS, output_tool
+from toolwire.services.telling.pieces import MAX_PIECE_BYTES
 
 
 class Desk:

@@ -18,18 +18,18 @@ from tests.waiting import wait_until
 from toolwire.contracts.errors import Code, ToolError
 from toolwire.contracts.jobs import EventName, Status
 from toolwire.services import AttemptEnded, InputRequired, JobContext, Retry
-from toolwire.services.attempts import Attempts
-from toolwire.services.checkpoints import MAX_CHECKPOINT_BYTES
-from toolwire.services.leases import Ending, Leases
-from toolwire.services.outbox import Outbox
-from toolwire.services.plans import Prepared
-from toolwire.services.post import Post
-from toolwire.services.seals import Seals
-from toolwire.services.snapshots import snapshot_of
+from toolwire.services.asking.checkpoints import MAX_CHECKPOINT_BYTES
+from toolwire.services.declaring.tools import ToolSpec
+from toolwire.services.requests.plans import Prepared
+from toolwire.services.requests.seals import Seals
+from toolwire.services.running.attempts import Attempts
+from toolwire.services.running.leases import Ending, Leases
+from toolwire.services.running.threads import ToolThreads
 from toolwire.services.store.port import Changed, Record, Store
 from toolwire.services.telemetry.signals import Signals
-from toolwire.services.threads import ToolThreads
-from toolwire.services.tools import ToolSpec
+from toolwire.services.telling.outbox import Outbox
+from toolwire.services.telling.post import Post
+from toolwire.services.telling.snapshots import snapshot_of
 
 SOON = 5.0
 

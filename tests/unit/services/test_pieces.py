@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from toolwire.contracts.encoding import MAX_NESTING
 from toolwire.services import AttemptEnded, PieceRefused
-from toolwire.services.pieces import MAX_PIECE_BYTES, MOST_TOGETHER, MOST_WAITING, Pieces, written
+from toolwire.services.telling.pieces import MAX_PIECE_BYTES, MOST_TOGETHER, MOST_WAITING, Pieces, written
 
 SOON = 5.0
 

@@ -22,15 +22,15 @@ from toolwire.contracts.errors import Code, DefinitionError
 from toolwire.contracts.history import Why
 from toolwire.contracts.snapshots import Progress
 from toolwire.services import JobContext, ToolContext
-from toolwire.services.checkpoints import Checkpoint
-from toolwire.services.endings import Again, Ended
-from toolwire.services.execute import execute
-from toolwire.services.plans import prepare_arguments
-from toolwire.services.processes import Processes, place_of
-from toolwire.services.questions import Asking
-from toolwire.services.run_policy import RunPolicy
-from toolwire.services.threads import ToolThreads
-from toolwire.services.tools import Declaration
+from toolwire.services.asking.checkpoints import Checkpoint
+from toolwire.services.asking.questions import Asking
+from toolwire.services.declaring.run_policy import RunPolicy
+from toolwire.services.declaring.tools import Declaration
+from toolwire.services.processes.processes import Processes, place_of
+from toolwire.services.requests.plans import prepare_arguments
+from toolwire.services.running.endings import Again, Ended
+from toolwire.services.running.execute import execute
+from toolwire.services.running.threads import ToolThreads
 from toolwire.testing.bench import Bench
 from toolwire.testing.memory import MemoryBroker
 
@@ -410,8 +410,8 @@ def test_a_script_has_tools_in_processes_which_end_when_it_is_killed(tmp_path: P
 MODULE = """
 import os, threading
 from toolwire.services import Service
-from toolwire.services import process_starter
-from toolwire.services.processes import Processes
+from toolwire.services.processes import process_starter
+from toolwire.services.processes.processes import Processes
 
 service = Service("module")
 end = threading.Event()

@@ -10,7 +10,7 @@ import pytest
 from toolwire.client.clock import now_ms
 from toolwire.client.home import Home
 from toolwire.contracts.errors import ConfigurationError, KeyRefused
-from toolwire.services.provision import (
+from toolwire.services.homes.provision import (
     add_client,
     add_server,
     change_allowed,
@@ -19,7 +19,7 @@ from toolwire.services.provision import (
     rotate_client,
     rotate_server,
 )
-from toolwire.services.registry_edit import new_registry, write_registry
+from toolwire.services.homes.registry_edit import new_registry, write_registry
 
 CLIENT, SERVER = "client-1", "server-1"
 HOUR_MS = 3600_000
@@ -36,7 +36,7 @@ def home(tmp_path: Path) -> Home:
 
 def test_processes_that_provision_together_lose_no_entry(tmp_path: Path) -> None:
     code = (
-        "import sys; from toolwire.services.provision import *\n"
+        "import sys; from toolwire.services.homes.provision import *\n"
         "path, mine = sys.argv[1:]\n"
         f"for number in range({EACH}):\n"
         "    add_client(create_home(path), f'client-{mine}-{number}')\n"

@@ -7,8 +7,8 @@ import pytest
 import pytest_asyncio
 
 from toolwire.client.home import Home
-from toolwire.services.identity import Identity, read_identity
-from toolwire.services.provision import (
+from toolwire.services.homes.identity import Identity, read_identity
+from toolwire.services.homes.provision import (
     add_client,
     add_server,
     change_allowed,
@@ -17,7 +17,7 @@ from toolwire.services.provision import (
     rotate_client,
     rotate_server,
 )
-from toolwire.services.registry_watch import RegistryWatch
+from toolwire.services.upkeep.registry_watch import RegistryWatch
 
 CLIENT, SERVER = "client-1", "server-1"
 

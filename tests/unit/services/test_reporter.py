@@ -12,10 +12,10 @@ import pytest
 from tests.unit.services.given import HOLDER, LEASE_MS, TOOLS, new_record
 from tests.waiting import wait_until
 from toolwire.contracts.snapshots import Progress
-from toolwire.services.outbox import Outbox
-from toolwire.services.recording import Recording
-from toolwire.services.reporter import INTERVAL_S, Reporter
 from toolwire.services.store.port import Record, Store
+from toolwire.services.telling.outbox import Outbox
+from toolwire.services.telling.recording import Recording
+from toolwire.services.telling.reporter import INTERVAL_S, Reporter
 
 SOON = 5.0
 TOKEN = "token-1"

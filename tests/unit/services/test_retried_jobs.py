@@ -12,7 +12,7 @@ from toolwire.contracts.errors import Code
 from toolwire.contracts.history import Happened, HistoryEntry, Why
 from toolwire.contracts.jobs import EventName, Status
 from toolwire.services import Backoff, JobContext, Retry
-from toolwire.services.attempts import Attempts
+from toolwire.services.running.attempts import Attempts
 from toolwire.services.store.port import Record, Store
 
 SOON = 10.0

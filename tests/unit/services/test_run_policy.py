@@ -8,8 +8,8 @@ from pydantic import BaseModel
 
 from toolwire.contracts.errors import DefinitionError, ToolError
 from toolwire.services import Backoff, Fail, JobContext, Retry, Service, declare_job
-from toolwire.services.run_policy import RunPolicy
-from toolwire.services.tools import ToolSpec
+from toolwire.services.declaring.run_policy import RunPolicy
+from toolwire.services.declaring.tools import ToolSpec
 
 T = TypeVar("T")
 Declare = Callable[[Any], object]

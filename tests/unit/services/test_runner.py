@@ -16,19 +16,19 @@ from tests.waiting import wait_until
 from toolwire.contracts.errors import Code, WireError
 from toolwire.contracts.jobs import Status
 from toolwire.services import JobContext, Service, ToolContext
-from toolwire.services import runner as runner_module
-from toolwire.services.attempts import Attempts
-from toolwire.services.leases import Ending, Leases
-from toolwire.services.outbox import Outbox
-from toolwire.services.post import Post
-from toolwire.services.runner import Runner
-from toolwire.services.seals import Seals
+from toolwire.services.requests.seals import Seals
+from toolwire.services.running import runner as runner_module
+from toolwire.services.running.attempts import Attempts
+from toolwire.services.running.leases import Ending, Leases
+from toolwire.services.running.runner import Runner
+from toolwire.services.running.tasks import Tasks
+from toolwire.services.running.threads import ToolThreads
 from toolwire.services.store import sqlite
 from toolwire.services.store.port import Changed, NewRecord, Record, Store
 from toolwire.services.store.sql import SqlStore
-from toolwire.services.tasks import Tasks
 from toolwire.services.telemetry.signals import Signals
-from toolwire.services.threads import ToolThreads
+from toolwire.services.telling.outbox import Outbox
+from toolwire.services.telling.post import Post
 
 SOON = 5.0
 TOKEN = "token-1"

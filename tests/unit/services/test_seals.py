@@ -23,10 +23,10 @@ from toolwire.contracts.errors import Code, DefinitionError, Unverified, WireErr
 from toolwire.contracts.jobs import EventName, Status
 from toolwire.contracts.keys import Key, Keyring
 from toolwire.contracts.sealing import unseal
-from toolwire.services.plans import Reply
-from toolwire.services.seals import Seals
-from toolwire.services.snapshots import snapshot_of
+from toolwire.services.requests.plans import Reply
+from toolwire.services.requests.seals import Seals
 from toolwire.services.store.port import Address, Message, RecordKey
+from toolwire.services.telling.snapshots import snapshot_of
 
 PUBLIC = Keyring([key_of(OWN, SERVER)])
 SHARED = Keyring([Key(SECRET.kid, SERVER, SECRET)])

@@ -12,7 +12,7 @@ from toolwire.contracts.builtin import BUILT_IN
 from toolwire.contracts.errors import DefinitionError, InvalidArguments
 from toolwire.contracts.tools import JobTool, Tool
 from toolwire.services import JobContext, Replica, Service, ServiceSettings, ToolContext
-from toolwire.services.tools import IDEMPOTENT_ATTEMPTS, Declaration, Manners, ServedJob, ServedTool
+from toolwire.services.declaring.tools import IDEMPOTENT_ATTEMPTS, Declaration, Manners, ServedJob, ServedTool
 
 SERVER = "server-1"
 

@@ -16,16 +16,16 @@ from tests.waiting import wait_until
 from toolwire.contracts.errors import Code
 from toolwire.contracts.jobs import Status
 from toolwire.services import JobContext, Service
-from toolwire.services.attempts import Attempts
-from toolwire.services.leases import Ending
-from toolwire.services.outbox import Outbox
-from toolwire.services.post import Post
-from toolwire.services.runner import Runner, prepare
+from toolwire.services.running.attempts import Attempts
+from toolwire.services.running.leases import Ending
+from toolwire.services.running.runner import Runner, prepare
+from toolwire.services.running.tasks import Tasks
 from toolwire.services.store.port import Changed, Record, Store
-from toolwire.services.store_watch import StoreWatch
-from toolwire.services.sweep import Sweep
-from toolwire.services.tasks import Tasks
 from toolwire.services.telemetry.signals import HOOKS, Signals, Whom
+from toolwire.services.telling.outbox import Outbox
+from toolwire.services.telling.post import Post
+from toolwire.services.upkeep.store_watch import StoreWatch
+from toolwire.services.upkeep.sweep import Sweep
 from toolwire.testing.memory import MemoryBroker
 
 SOON = 5.0

@@ -10,7 +10,7 @@ from tests.unit.services.given import NOW, SERVER, record_of, request
 from toolwire.contracts.errors import Code, WireError
 from toolwire.contracts.jobs import Status
 from toolwire.contracts.snapshots import JobSnapshot, Progress
-from toolwire.services.snapshots import POLL_AFTER_MS, snapshot_of
+from toolwire.services.telling.snapshots import POLL_AFTER_MS, snapshot_of
 
 JOB = record_of(request(tool="build", args={}), kind="job")
 QUESTION = '{"key":"Approval","prompt":"Go on?","answer_schema":{},"model":"Approval"}'

@@ -14,14 +14,14 @@ from tests.unit.services.given import HOLDER, LEASE_MS, TOOLS, new_record, until
 from tests.waiting import wait_until
 from toolwire.contracts.errors import Code, WireError
 from toolwire.contracts.jobs import Status
-from toolwire.services.attempts import Attempts
-from toolwire.services.outbox import Outbox
-from toolwire.services.post import Post
-from toolwire.services.runner import Runner
+from toolwire.services.running.attempts import Attempts
+from toolwire.services.running.runner import Runner
+from toolwire.services.running.tasks import Tasks
 from toolwire.services.store.port import NewRecord, Outcome, Record, Store
-from toolwire.services.sweep import Sweep
-from toolwire.services.tasks import Tasks
 from toolwire.services.telemetry.signals import Signals
+from toolwire.services.telling.outbox import Outbox
+from toolwire.services.telling.post import Post
+from toolwire.services.upkeep.sweep import Sweep
 
 SOON = 5.0
 DAY_MS = 24 * 3600 * 1000
@@ -242,7 +242,7 @@ async def test_a_long_backlog_is_put_right_without_pauses(
     store: Store, outbox: Outbox, runner: Runner, monkeypatch: pytest.MonkeyPatch, left_behind: str
 ) -> None:
     """Records come faster than a step a second could take them away: the store would grow for ever."""
-    monkeypatch.setattr("toolwire.services.sweep.STEP", 2)
+    monkeypatch.setattr("toolwire.services.upkeep.sweep.STEP", 2)
     sweep = sweeper(store, outbox, runner, lease_ms=600, result_ttl_ms=0)
     left = [await a_backlog[left_behind](store) for _ in range(60)]
     working = asyncio.create_task(sweep.work())
@@ -262,7 +262,7 @@ async def test_what_was_not_sent_for_long_is_sent_without_pauses(
     store: Store, outbox: Outbox, runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """These rows are too large to be sent, so that they are settled without a broker."""
-    monkeypatch.setattr("toolwire.services.sweep.STEP", 2)
+    monkeypatch.setattr("toolwire.services.upkeep.sweep.STEP", 2)
     for _ in range(30):
         await over(store, Outcome(Status.DONE, f'"{"x" * 2**20}"'), tell=True)
     sweep = sweeper(store, outbox, runner, lease_ms=3_000)

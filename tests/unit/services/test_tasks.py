@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from toolwire.services.tasks import Tasks
+from toolwire.services.running.tasks import Tasks
 
 
 async def test_a_task_that_fails_is_logged_and_takes_no_other_with_it(
@@ -67,7 +67,7 @@ async def test_cancelling_waits_for_the_end() -> None:
 async def test_who_takes_no_notice_is_asked_again(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("toolwire.services.tasks.ASK_AGAIN_S", 0.01)
+    monkeypatch.setattr("toolwire.services.running.tasks.ASK_AGAIN_S", 0.01)
     tasks, started = Tasks(), asyncio.Event()
 
     async def deaf() -> None:

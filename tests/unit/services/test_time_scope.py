@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from toolwire.services.time_scope import Expiry, TimeScope
+from toolwire.services.running.time_scope import Expiry, TimeScope
 
 LONG, SHORT = 30.0, 0.01
 

@@ -11,12 +11,12 @@ from tests.waiting import wait_until
 from toolwire.contracts.errors import Code, ToolError
 from toolwire.contracts.history import Why
 from toolwire.services import Fail, JobContext, Retry, Service
-from toolwire.services.endings import Again, Ended
-from toolwire.services.execute import execute
-from toolwire.services.plans import Prepared
+from toolwire.services.declaring.tools import ToolSpec
+from toolwire.services.requests.plans import Prepared
+from toolwire.services.running.endings import Again, Ended
+from toolwire.services.running.execute import execute
+from toolwire.services.running.threads import ToolThreads
 from toolwire.services.store.port import Cause
-from toolwire.services.threads import ToolThreads
-from toolwire.services.tools import ToolSpec
 
 LONG, SHORT = 30.0, 0.02
 PRIVATE = "password=hunter2"

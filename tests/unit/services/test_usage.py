@@ -7,8 +7,8 @@ from itertools import count
 import pytest
 
 from tests.unit.services.given import CLIENT, OTHER, client
-from toolwire.services import usage
-from toolwire.services.usage import UsageMeter
+from toolwire.services.requests import usage
+from toolwire.services.requests.usage import UsageMeter
 
 NONCE = "n" * 22
 NUMBERS = count()

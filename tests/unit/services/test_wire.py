@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from toolwire.services.crossing import LastWords, Reply
-from toolwire.services.end_flag import AttemptEnded, EndFlag
-from toolwire.services.in_process import Wire
+from toolwire.services.processes.crossing import LastWords, Reply
+from toolwire.services.processes.in_process import Wire
+from toolwire.services.running.end_flag import AttemptEnded, EndFlag
 
 LARGE = b"x" * 100_000 + b"\n"
 

@@ -7,10 +7,10 @@ from typing import Any
 from tests.unit.services.given import HOLDER, LEASE_MS, new_record, until
 from toolwire.contracts.errors import WireError
 from toolwire.services import Service
-from toolwire.services.plans import Prepared
-from toolwire.services.runner import prepare
+from toolwire.services.declaring.tools import ToolSpec
+from toolwire.services.requests.plans import Prepared
+from toolwire.services.running.runner import prepare
 from toolwire.services.store.port import Changed, Record, Store
-from toolwire.services.tools import ToolSpec
 
 
 def tell() -> bool:

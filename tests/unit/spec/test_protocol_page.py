@@ -26,8 +26,10 @@ from toolwire.contracts.keys import _SMALL_ORDER_Y as SMALL_ORDER_Y  # pyright: 
 from toolwire.contracts.keys import ed25519_verifier
 from toolwire.contracts.registry import MAX_TTL_S
 from toolwire.contracts.sealing import _TAIL as TAIL  # pyright: ignore[reportPrivateUsage] - nobody else needs it
-from toolwire.services import decide, execute, questions
-from toolwire.services.snapshots import POLL_AFTER_MS
+from toolwire.services.asking import questions
+from toolwire.services.requests import decide
+from toolwire.services.running import execute
+from toolwire.services.telling.snapshots import POLL_AFTER_MS
 
 CONTRACTS = sorted(Path(keys.__file__).parent.glob("*.py"))
 DROPPING = [

@@ -18,7 +18,7 @@ from toolwire.contracts import keys, lines, sealing
 from toolwire.contracts.envelopes import Control, Envelope, Event, Request, Response
 from toolwire.contracts.errors import Code
 from toolwire.contracts.jobs import EventName, Status
-from toolwire.services import authenticate, decide
+from toolwire.services.requests import authenticate, decide
 
 MESSAGES = load("messages")
 

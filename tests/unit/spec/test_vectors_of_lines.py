@@ -31,9 +31,9 @@ from toolwire.contracts.envelopes import Control, Envelope, Event, Request, Resp
 from toolwire.contracts.keys import HmacKey, Keyring
 from toolwire.contracts.registry import ClientEntry, KeyEntry
 from toolwire.contracts.sealing import digest, seal, split
-from toolwire.services.authenticate import Authentic, Refused, Unreadable, authenticate, read_control
-from toolwire.services.decide import SKEW_MS, Policy, Usage, decide
-from toolwire.services.plans import Answer as Answered
+from toolwire.services.requests.authenticate import Authentic, Refused, Unreadable, authenticate, read_control
+from toolwire.services.requests.decide import SKEW_MS, Policy, Usage, decide
+from toolwire.services.requests.plans import Answer as Answered
 
 REQUEST_KEYS, RESPONSE_KEYS, EVENT_KEYS, WATCH_KEYS, CONTROL_KEYS = map(
     keyring_of, (REQUEST, RESPONSE, EVENT, WATCH, CONTROL)

@@ -161,7 +161,7 @@ def test_a_job_that_broke_is_told_from_one_that_said_no() -> None:
 
 def test_every_reason_for_junk_begins_at_zero() -> None:
     """Each is written where a message is refused as `Unverified`."""
-    sources = [*SOURCES.glob("contracts/**/*.py"), SOURCES / "services/toolwire/services/intake.py"]
+    sources = [*SOURCES.glob("contracts/**/*.py"), SOURCES / "services/toolwire/services/requests/intake.py"]
     texts = [source.read_text(encoding="utf-8") for source in sources]
     raised = {word for text in texts for word in re.findall(r'raise Unverified\("(\w+)"\)', text)}
     keys = (SOURCES / "contracts/toolwire/contracts/keys.py").read_text(encoding="utf-8")

@@ -20,7 +20,7 @@ from toolwire.client.home import Home
 from toolwire.client.settings import Settings, read_settings
 from toolwire.contracts.errors import ConfigurationError
 from toolwire.services.demo import SERVER_ID
-from toolwire.services.provision import add_client, add_server, create_home
+from toolwire.services.homes.provision import add_client, add_server, create_home
 
 T = TypeVar("T")
 

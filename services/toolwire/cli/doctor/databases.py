@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from toolwire.cli.doctor.finding import Desk, Finding
 from toolwire.cli.doctor.service import DRIFT_MS
 from toolwire.cli.doctor.store_database import DatabaseSeen
-from toolwire.services.decide import SKEW_MS
+from toolwire.services.requests.decide import SKEW_MS
 
 OLDEST = 14
 """The oldest version that PostgreSQL's makers still mended when this was written."""

@@ -16,7 +16,7 @@ from toolwire.client.pins import Pins
 from toolwire.client.questions import Reply, call_of
 from toolwire.contracts.builtin import BUILT_IN, LIST_TOOLS, SERVER_IDENTITY, Catalogue, ServerIdentity
 from toolwire.contracts.errors import RemoteError, ToolwireError
-from toolwire.services.decide import SKEW_MS
+from toolwire.services.requests.decide import SKEW_MS
 from toolwire.services.settings import ServiceSettings
 
 ANSWER_S = 5.0

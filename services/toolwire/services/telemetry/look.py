@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from toolwire.broker.transport import Receiver, Sender
-from toolwire.services.calls import Calls
-from toolwire.services.outbox import Outbox
-from toolwire.services.runner import Runner
+from toolwire.services.requests.calls import Calls
+from toolwire.services.running.runner import Runner
+from toolwire.services.running.threads import ToolThreads
 from toolwire.services.store.port import Counts, Store, StoreAway
-from toolwire.services.store_watch import StoreWatch
-from toolwire.services.threads import ToolThreads
+from toolwire.services.telling.outbox import Outbox
+from toolwire.services.upkeep.store_watch import StoreWatch
 
 log = logging.getLogger("toolwire.services")
 

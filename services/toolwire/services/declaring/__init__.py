@@ -1,0 +1,1 @@
+"""What makes tools of functions: decorators, their options and what they come to."""

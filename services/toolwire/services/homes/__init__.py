@@ -1,0 +1,1 @@
+"""Homes, keys and registries: made, read and changed."""

@@ -1,0 +1,1 @@
+"""What runs a tool: slots, leases, attempts and their ends."""

@@ -1,0 +1,1 @@
+"""What is told of a job: events, progress and output, from the tool to the broker."""
