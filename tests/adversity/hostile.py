@@ -47,6 +47,7 @@ from tests.unit.contracts.samples import forge
 from toolwire.client.clock import now_ms
 from toolwire.contracts.errors import Code
 from toolwire.contracts.keys import Ed25519Signer
+from toolwire.contracts.registry import MAX_TTL_S
 
 MIB = 1024 * 1024
 
@@ -243,7 +244,7 @@ REFUSED: dict[str, Refused] = {
     "a clock that is ahead": _times(Code.CLOCK_SKEW, ts=60, deadline=90),
     "a deadline long past": _times(Code.EXPIRED, ts=-120, deadline=-60),
     "a deadline before its time": _times(Code.TTL_TOO_LONG, ts=10, deadline=5),
-    "a deadline far away": _times(Code.TTL_TOO_LONG, ts=0, deadline=24 * 3600 + 1),
+    "a deadline far away": _times(Code.TTL_TOO_LONG, ts=0, deadline=MAX_TTL_S + 1),
     "no such tool": _elsewhere(Code.TOOL_NOT_AVAILABLE, f"{SERVER}.steal", tool="steal"),
     "arguments that do not fit": _elsewhere(Code.INVALID_ARGS, args={"item": 1}),
 }
