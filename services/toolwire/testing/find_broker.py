@@ -15,13 +15,14 @@ from urllib.parse import urlsplit
 from toolwire.broker.greeting import broker_version
 from toolwire.broker.node import PrivateNode
 from toolwire.testing.brokers import Kind
+from toolwire.testing.finding import NotToBeHad, first_of, named_in, why_no_container
 
 FOR_TESTS: tuple[Kind, ...] = ("url", "container", "node")
 FOR_DEMO: tuple[Kind, ...] = ("url", "node", "container")
 NO_BROKER = 3  # the exit code of every "this machine lacks something, and here is what to type"
 
 
-class NoBroker(Exception):
+class NoBroker(NotToBeHad):
     """No broker can be had on this machine; the message lists what was looked for."""
 
 
@@ -31,13 +32,12 @@ def find_broker(order: Sequence[Kind]) -> Kind:
     What somebody asked for ends the search: TOOLWIRE_TEST_BROKER names a kind, TOOLWIRE_BROKER_URL a broker.
     Raises NoBroker.
     """
-    missing: list[str] = []
-    for kind in _asked_for() or order:
-        reason = _why_not(kind)
-        if reason is None:
-            return kind
-        missing.append(reason)
-    raise NoBroker("no RabbitMQ to be had: " + "; ".join(missing))
+    usual: Sequence[Kind] = ["url"] if os.environ.get("TOOLWIRE_BROKER_URL") else order
+    try:
+        kinds = named_in(os.environ, "TOOLWIRE_TEST_BROKER", get_args(Kind)) or usual
+        return first_of("RabbitMQ", kinds, _why_not)
+    except NotToBeHad as error:
+        raise NoBroker(str(error)) from None
 
 
 def find_version(series: str) -> tuple[Kind, str]:
@@ -49,7 +49,7 @@ def find_version(series: str) -> tuple[Kind, str]:
     installed = PrivateNode.installed_version()
     if installed is not None and installed.startswith(f"{series}."):
         return "node", image
-    reason = _why_no_container(image)
+    reason = why_no_container(lambda: image)
     if reason is None:
         return "container", image
     raise NoBroker(
@@ -58,22 +58,12 @@ def find_version(series: str) -> tuple[Kind, str]:
     )
 
 
-def _asked_for() -> list[Kind]:
-    name = os.environ.get("TOOLWIRE_TEST_BROKER")
-    if not name:
-        return ["url"] if os.environ.get("TOOLWIRE_BROKER_URL") else []
-    kinds: tuple[Kind, ...] = get_args(Kind)
-    if name not in kinds:
-        raise NoBroker(f"TOOLWIRE_TEST_BROKER is {name!r}; it may be one of {', '.join(kinds)}")
-    return [kind for kind in kinds if kind == name]
-
-
 def _why_not(kind: Kind) -> str | None:
     match kind:
         case "url":
             return _why_no_answer()
         case "container":
-            return _why_no_container()
+            return why_no_container(_image)
         case "node":
             return None if PrivateNode.installed() else "no rabbitmq-server is installed"
 
@@ -90,16 +80,10 @@ def _why_no_answer() -> str | None:
     return None
 
 
-def _why_no_container(image: str | None = None) -> str | None:
-    try:
-        from toolwire.testing.containers import ContainerUnavailable, image_name, prepare_image
-    except ImportError as error:
-        return f"containers need {error.name}: pip install 'toolwire[testing]'"
-    try:
-        prepare_image(image or image_name())
-    except ContainerUnavailable as error:
-        return str(error)
-    return None
+def _image() -> str:
+    from toolwire.testing.containers import image_name
+
+    return image_name()
 
 
 def main() -> int:

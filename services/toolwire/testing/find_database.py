@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import psycopg
 
 from toolwire.testing.databases import Kind, may_create_databases
+from toolwire.testing.finding import NotToBeHad, first_of, named_in, why_no_container
 from toolwire.testing.postgres_cluster import installed_postgres
 
 ORDER: tuple[Kind, ...] = ("container", "cluster")
@@ -22,7 +23,7 @@ NO_DATABASE = 3  # the exit code of every "this machine lacks something, and her
 URL = "TOOLWIRE_TEST_POSTGRES_URL"
 
 
-class NoDatabase(Exception):
+class NoDatabase(NotToBeHad):
     """No PostgreSQL can be had on this machine; the message lists what was looked for."""
 
 
@@ -32,23 +33,12 @@ def find_postgres(environment: Mapping[str, str]) -> Kind:
     What somebody asked for ends the search: TOOLWIRE_TEST_POSTGRES names a kind, TOOLWIRE_TEST_POSTGRES_URL a
     server. Raises NoDatabase.
     """
-    missing: list[str] = []
-    for kind in _asked_for(environment):
-        reason = _why_not(kind, environment)
-        if reason is None:
-            return kind
-        missing.append(reason)
-    raise NoDatabase("no PostgreSQL to be had: " + "; ".join(missing))
-
-
-def _asked_for(environment: Mapping[str, str]) -> Sequence[Kind]:
-    name = environment.get("TOOLWIRE_TEST_POSTGRES")
-    if not name:
-        return ["url"] if environment.get(URL) else ORDER
-    kinds: tuple[Kind, ...] = get_args(Kind)
-    if name not in kinds:
-        raise NoDatabase(f"TOOLWIRE_TEST_POSTGRES is {name!r}; it may be one of {', '.join(kinds)}")
-    return [kind for kind in kinds if kind == name]
+    usual: Sequence[Kind] = ["url"] if environment.get(URL) else ORDER
+    try:
+        kinds = named_in(environment, "TOOLWIRE_TEST_POSTGRES", get_args(Kind)) or usual
+        return first_of("PostgreSQL", kinds, lambda kind: _why_not(kind, environment))
+    except NotToBeHad as error:
+        raise NoDatabase(str(error)) from None
 
 
 def _why_not(kind: Kind, environment: Mapping[str, str]) -> str | None:
@@ -56,7 +46,7 @@ def _why_not(kind: Kind, environment: Mapping[str, str]) -> str | None:
         case "url":
             return _why_not_there(environment.get(URL, ""))
         case "container":
-            return _why_no_container()
+            return why_no_container(_image)
         case "cluster":
             return None if installed_postgres() else "no PostgreSQL server is installed"
 
@@ -73,16 +63,10 @@ def _why_not_there(url: str) -> str | None:
     return None if allowed else f"the user that {URL} names may not create databases (ALTER ROLE … CREATEDB)"
 
 
-def _why_no_container() -> str | None:
-    try:
-        from toolwire.testing.containers import POSTGRES_IMAGE, ContainerUnavailable, prepare_image
-    except ImportError as error:
-        return f"containers need {error.name}: pip install 'toolwire[testing]'"
-    try:
-        prepare_image(POSTGRES_IMAGE)
-    except ContainerUnavailable as error:
-        return str(error)
-    return None
+def _image() -> str:
+    from toolwire.testing.containers import POSTGRES_IMAGE
+
+    return POSTGRES_IMAGE
 
 
 def main() -> int:
