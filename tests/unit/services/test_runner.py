@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -296,60 +296,59 @@ async def test_a_job_that_was_taken_over_is_left_to_its_new_holder(bench: Bench)
 # --- takes of unknown outcome ---
 
 
+@pytest_asyncio.fixture
+async def lossy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Lossy]:
+    """A store that may be lost over a commit; whoever runs on it looks again soon."""
+    monkeypatch.setattr(runner_module, "LOOK_S", 0.02)
+    lossy = Lossy(tmp_path / "lossy.sqlite3")
+    async with lossy.store:
+        yield lossy
+
+
+@pytest.fixture
+def on_lossy(lossy: Lossy, threads: ToolThreads, post: Post, seals: Seals) -> Callable[[int], Bench]:
+    """Make a runner with so many slots on that store."""
+
+    def made(slots: int) -> Bench:
+        outbox, leases = Outbox(lossy.store, post, seals), Leases(lossy.store, LEASE_MS)
+        attempts = Attempts(lossy.store, outbox, leases, threads, None, HOLDER, SERVER, Signals())
+        return Bench(lossy.store, attempts, post, slots)
+
+    return made
+
+
 @pytest.mark.promise("P4", "P7")
 @pytest.mark.parametrize("committed", [True, False])
 async def test_a_take_whose_commit_is_unknown_is_handed_back(
-    committed: bool,
-    tmp_path: Path,
-    threads: ToolThreads,
-    post: Post,
-    seals: Seals,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    committed: bool, lossy: Lossy, on_lossy: Callable[[int], Bench], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Otherwise nobody would run it until its lease has run out, and one that may start once never at all."""
-    monkeypatch.setattr(runner_module, "LOOK_S", 0.02)
-    lossy = Lossy(tmp_path / "store.sqlite3")
-    async with lossy.store as store:
-        outbox, leases = Outbox(store, post, seals), Leases(store, LEASE_MS)
-        attempts = Attempts(store, outbox, leases, threads, None, HOLDER, SERVER, Signals())
-        bench = Bench(store, attempts, post)
-        new = await bench.accept(1)
-        lossy.lose(committed=committed)
-        bench.gate.set()
-        bench.work()
-        lost = "whether a job was taken is not known"
-        await wait_until(lambda: lost in caplog.text, SOON, "the commit is lost")
-        record = await bench.ended(new)
-        assert (record.status, record.attempt) == (Status.DONE, 2 if committed else 1)
-        assert bench.started == [1]
-        await bench.stop()
+    bench = on_lossy(2)
+    new = await bench.accept(1)
+    lossy.lose(committed=committed)
+    bench.gate.set()
+    bench.work()
+    lost = "whether a job was taken is not known"
+    await wait_until(lambda: lost in caplog.text, SOON, "the commit is lost")
+    record = await bench.ended(new)
+    assert (record.status, record.attempt) == (Status.DONE, 2 if committed else 1)
+    assert bench.started == [1]
+    await bench.stop()
 
 
 @pytest.mark.promise("P4", "P7")
 @pytest.mark.parametrize("after", [2, 3])
 async def test_takes_that_were_lost_together_are_all_handed_back(
-    after: int,
-    tmp_path: Path,
-    threads: ToolThreads,
-    post: Post,
-    seals: Seals,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    after: int, lossy: Lossy, on_lossy: Callable[[int], Bench], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Several slots look at the same time, in one transaction."""
-    monkeypatch.setattr(runner_module, "LOOK_S", 0.02)
-    lossy = Lossy(tmp_path / "store.sqlite3")
-    async with lossy.store as store:
-        outbox, leases = Outbox(store, post, seals), Leases(store, LEASE_MS)
-        attempts = Attempts(store, outbox, leases, threads, None, HOLDER, SERVER, Signals())
-        bench = Bench(store, attempts, post, slots=8)
-        news = [await bench.accept(part) for part in range(8)]
-        lossy.lose(committed=True, after=after)
-        bench.work()
-        await wait_until(lambda: len(bench.started) == len(news), SOON, "all run")
-        bench.gate.set()
-        assert {(await bench.ended(new)).status for new in news} == {Status.DONE}
-        assert sorted(bench.started) == list(range(8))
-        assert "whether a job was taken is not known" in caplog.text
-        await bench.stop()
+    bench = on_lossy(8)
+    news = [await bench.accept(part) for part in range(8)]
+    lossy.lose(committed=True, after=after)
+    bench.work()
+    await wait_until(lambda: len(bench.started) == len(news), SOON, "all run")
+    bench.gate.set()
+    assert {(await bench.ended(new)).status for new in news} == {Status.DONE}
+    assert sorted(bench.started) == list(range(8))
+    assert "whether a job was taken is not known" in caplog.text
+    await bench.stop()
