@@ -26,6 +26,8 @@ from toolwire.contracts.keys import Key, Keyring, Signer
 E = TypeVar("E", bound=Envelope)
 
 MAX_LINE_BYTES = 1024 * 1024
+MAX_RESULT_BYTES = MAX_LINE_BYTES - 16 * 1024
+"""What is left of a line for the result when the largest other fields are there."""
 
 _TAIL = re.compile(rb',"signature":"([A-Za-z0-9][A-Za-z0-9._-]{0,63}):([A-Za-z0-9_-]{43,128})"\}\Z')
 _MAX_TAIL_BYTES = 220

@@ -12,12 +12,13 @@ from pydantic import AfterValidator, BaseModel, Field, JsonValue
 
 from tests.waiting import wait_until
 from toolwire.contracts.errors import Code, WireError
+from toolwire.contracts.sealing import MAX_RESULT_BYTES
 from toolwire.services import Service, ToolContext, ToolError
 from toolwire.services.declaring.tools import Declaration, Manners
 from toolwire.services.requests.plans import Prepared
 from toolwire.services.running.coded_errors import cancelled
 from toolwire.services.running.endings import Ended
-from toolwire.services.running.execute import MAX_RESULT_BYTES, Refusal, execute
+from toolwire.services.running.execute import Refusal, execute
 from toolwire.services.running.threads import ToolThreads
 from toolwire.services.store.port import StoreAway
 

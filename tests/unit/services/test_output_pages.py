@@ -11,12 +11,12 @@ from tests.unit.services.given import CLIENT, CLIENTS_KEY, HOLDER, LEASE_MS, OTH
 from toolwire.contracts.builtin import JobOutput
 from toolwire.contracts.errors import Code
 from toolwire.contracts.jobs import Status
-from toolwire.contracts.sealing import MAX_LINE_BYTES
+from toolwire.contracts.sealing import MAX_LINE_BYTES, MAX_RESULT_BYTES
 from toolwire.services.requests.plans import Prepared, Reply
 from toolwire.services.requests.seals import Seals
 from toolwire.services.running.context import Caller
 from toolwire.services.running.endings import Ended
-from toolwire.services.running.execute import MAX_RESULT_BYTES, execute
+from toolwire.services.running.execute import execute
 from toolwire.services.running.threads import ToolThreads
 from toolwire.services.store.port import Changed, Outcome, Record, Store
 from toolwire.services.telling.output_pages import PAGE_BYTES, PAGE_EVENTS, output_tool

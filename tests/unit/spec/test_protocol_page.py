@@ -28,7 +28,6 @@ from toolwire.contracts.registry import MAX_TTL_S
 from toolwire.contracts.sealing import _TAIL as TAIL  # pyright: ignore[reportPrivateUsage] - nobody else needs it
 from toolwire.services.asking import questions
 from toolwire.services.requests import decide
-from toolwire.services.running import execute
 from toolwire.services.telling.snapshots import POLL_AFTER_MS
 
 CONTRACTS = sorted(Path(keys.__file__).parent.glob("*.py"))
@@ -278,7 +277,7 @@ FIGURES = {
     "a line, with its signature, in bytes": sealing.MAX_LINE_BYTES,
     "the body of a message, in bytes": lines.MAX_BODY_BYTES,
     "lines in a message": lines.MAX_LINES,
-    "a tool's result, as canonical JSON, in bytes": execute.MAX_RESULT_BYTES,
+    "a tool's result, as canonical JSON, in bytes": sealing.MAX_RESULT_BYTES,
     "an answer to a job's question, as canonical JSON, in bytes": questions.MAX_ANSWER_BYTES,
     "the largest integer of the protocol's own fields": names.MAX_SAFE_INTEGER,
     "an HS256 secret, in bytes, at least": keys.MIN_SECRET_BYTES,

@@ -6,6 +6,7 @@ from typing import Any
 
 from toolwire.services.running.context import Said
 from toolwire.services.running.end_flag import AttemptEnded
+from toolwire.services.running.leases import Ending
 
 
 def from_anywhere(
@@ -24,7 +25,7 @@ def from_anywhere(
         if not loop.is_closed():
             raise
         doing.close()
-        raise AttemptEnded("draining") from error
+        raise AttemptEnded(Ending.DRAINING) from error
     return Said()
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 from toolwire.services.asking.anywhere import from_anywhere
 from toolwire.services.running.end_flag import AttemptEnded, EndFlag
+from toolwire.services.running.leases import Ending
 from toolwire.services.store.port import Store, StoreAway
 
 log = logging.getLogger("toolwire.services")
 
 AGAIN_S = 0.5
-FENCED = "fenced"
 
 
 @dataclass(slots=True)
@@ -45,4 +45,4 @@ class Keeper:
                 return
             self.lost()
             await asyncio.sleep(0)  # where a tool is cancelled now, it is to hear of that here
-            raise AttemptEnded(FENCED)
+            raise AttemptEnded(Ending.FENCED)

@@ -47,7 +47,7 @@ from toolwire.services.processes.crossing import (
 from toolwire.services.processes.starter_handle import LEAVE_S, Run, StarterHandle
 from toolwire.services.requests.plans import Prepared
 from toolwire.services.running.context import JobContext, ToolContext
-from toolwire.services.running.execute import STOPPED
+from toolwire.services.running.leases import Ending
 
 log = logging.getLogger("toolwire.services")
 
@@ -232,7 +232,7 @@ async def _process(starter: StarterHandle) -> AsyncGenerator[_Process]:
 
 def _why(error: BaseException) -> str:
     """What the tool is told of its end, where it is told."""
-    return (isinstance(error, asyncio.CancelledError) and str(error)) or STOPPED
+    return (isinstance(error, asyncio.CancelledError) and str(error)) or Ending.DRAINING
 
 
 def _read(outcome: Outcome) -> Written:

@@ -20,7 +20,7 @@ from toolwire.contracts.encoding import NotJson, sendable
 from toolwire.contracts.errors import Code, ToolError, WireError
 from toolwire.contracts.fields import field_errors
 from toolwire.contracts.history import Why
-from toolwire.contracts.sealing import MAX_LINE_BYTES
+from toolwire.contracts.sealing import MAX_RESULT_BYTES
 from toolwire.services.asking.questions import question_in
 from toolwire.services.declaring.retries import Retry, alone_in
 from toolwire.services.declaring.run_policy import RetryOn
@@ -30,6 +30,7 @@ from toolwire.services.requests.plans import Prepared
 from toolwire.services.running.coded_errors import RETRIES_EXHAUSTED, deadline_exceeded, time_limit_exceeded
 from toolwire.services.running.context import ToolContext
 from toolwire.services.running.endings import Again, Ended
+from toolwire.services.running.leases import Ending
 from toolwire.services.running.time_scope import Expiry, TimeScope
 from toolwire.services.store.port import Cause, StoreAway
 
@@ -37,12 +38,6 @@ if TYPE_CHECKING:
     from toolwire.services.processes.processes import Processes
 
 log = logging.getLogger("toolwire.services")
-
-MAX_RESULT_BYTES = MAX_LINE_BYTES - 16 * 1024
-"""What is left of a line for the result when the largest other fields are there."""
-
-STOPPED = "draining"
-"""Why a tool is cancelled by whoever does not say why: the replica waits no longer."""
 
 
 class Refusal(Exception):
@@ -106,7 +101,7 @@ async def _call(
         return await asyncio.get_running_loop().run_in_executor(threads, _in_thread, call)
     except asyncio.CancelledError as error:
         for each in context:
-            each.end.set(str(error) or STOPPED)
+            each.end.set(str(error) or Ending.DRAINING)  # who does not say why waits no longer
         raise
 
 

@@ -7,11 +7,11 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from toolwire.contracts.encoding import NotJson, sendable
 from toolwire.contracts.errors import UsageError
-from toolwire.contracts.sealing import MAX_LINE_BYTES
+from toolwire.contracts.sealing import MAX_RESULT_BYTES
 from toolwire.services.running.end_flag import AttemptEnded
 
-MAX_PIECE_BYTES = MAX_LINE_BYTES - 16 * 1024
-"""How many bytes one piece may have, in its array: what a result may have, too."""
+MAX_PIECE_BYTES = MAX_RESULT_BYTES
+"""How many bytes one piece may have, in its array."""
 MOST_TOGETHER = 128 * 1024
 """How many bytes of pieces one event tells, unless it is one piece: many small ones take long to read and
 write, and meanwhile the event loop does nothing else."""

@@ -12,7 +12,8 @@ POLL_AFTER_MS = 5000
 
 def question_of(recorded: str) -> Question:
     """The question in a record, without what only its server needs."""
-    return Question.model_validate({name: json.loads(recorded)[name] for name in Question.model_fields})
+    told = json.loads(recorded)
+    return Question.model_validate({name: told[name] for name in Question.model_fields})
 
 
 def snapshot_of(record: Record, server_id: str) -> JobSnapshot:
