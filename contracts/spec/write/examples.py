@@ -20,7 +20,7 @@ _ENDS_MS = NOW_MS + 60_000
 def sealed(envelope: Envelope) -> bytes:
     """The line, signed by the one who sends such envelopes."""
     owner = CLIENT if isinstance(envelope, Request) else SERVER
-    return seal(envelope, Ed25519Signer(f"{owner}.ed", KEYS[f"{owner}.ed"].private))
+    return seal(envelope, Ed25519Signer(f"{owner}.ed", KEYS[f"{owner}.ed"].material))
 
 
 def _request(tool: str, args: dict[str, Any]) -> Request:

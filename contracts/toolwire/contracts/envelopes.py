@@ -104,7 +104,7 @@ class Response(Envelope):
     """Whom it answers."""
     ok: bool
     """Whether there is no error."""
-    status: Annotated[Status, Field(strict=False)] | Literal["ok"]
+    status: Literal["ok"] | Annotated[Status, Field(strict=False)]
     """`ok`: the tool answered; `accepted`: it is a job now; `error`: refused, or failed. `poll_job` and
     `cancel_job` are answered with the job's own status."""
     result: JsonValue = None

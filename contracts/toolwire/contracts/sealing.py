@@ -10,15 +10,22 @@ verified (promise P1). The type is signed in front of P: a request can not pass 
 under a secret that both sides share.
 """
 
+import functools
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
-from toolwire.contracts.encoding import NotJson, base64url, in_one_go, parse
+from toolwire.contracts.encoding import (
+    MAX_CONTAINERS,
+    NotJson,
+    base64url,
+    in_one_go,
+    is_plainly_readable,
+    parse,
+)
 from toolwire.contracts.envelopes import Envelope, EnvelopeType
 from toolwire.contracts.errors import DefinitionError, ToolwireError, Unverified
 from toolwire.contracts.keys import Key, Keyring, Signer
@@ -31,11 +38,10 @@ MAX_RESULT_BYTES = MAX_LINE_BYTES - 16 * 1024
 
 _TAIL = re.compile(rb',"signature":"([A-Za-z0-9][A-Za-z0-9._-]{0,63}):([A-Za-z0-9_-]{43,128})"\}\Z')
 _MAX_TAIL_BYTES = 220
-_CONTEXT = b"toolwire-sig-v1\n"
+_CONTEXT = "toolwire-sig-v1\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
+class Sealed(NamedTuple):
     """A line taken apart by shape alone: nothing of it is verified or parsed."""
 
     payload: bytes
@@ -43,15 +49,19 @@ class Sealed:
     signature: str
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
+class Verified(NamedTuple):
     """Bytes that the key's owner signed as an envelope of this type. Only these are ever parsed."""
 
     payload: bytes
     type: EnvelopeType
     key: Key
-    digest: str
-    """base64url of SHA-256 over the whole line."""
+    line: bytes
+    """The whole line, as it came."""
+
+    @property
+    def digest(self) -> str:
+        """base64url of SHA-256 over the whole line; computed when asked for, which few readers do."""
+        return digest(self.line)
 
 
 def seal(envelope: Envelope, key: Signer) -> bytes:
@@ -59,16 +69,35 @@ def seal(envelope: Envelope, key: Signer) -> bytes:
 
     `DefinitionError` where it is over the size of a line, or where no receiver could read it.
     """
+    return sign_payload(_payload(envelope), envelope.TYPE, key)
+
+
+def seal_each(envelope: Envelope, keys: Sequence[Signer]) -> list[bytes]:
+    """The lines for `envelope`, one for each key; it is written only once. Raises as `seal` does."""
+    payload = _payload(envelope)
+    return [sign_payload(payload, envelope.TYPE, key) for key in keys]
+
+
+def _payload(envelope: Envelope) -> bytes:
     try:
-        payload = envelope.payload().encode()
-        parse(payload)
+        text = envelope.payload()
+        payload = text.encode()
+        if not is_plainly_readable(text, MAX_CONTAINERS):
+            parse(payload)
     except NotJson as error:
         raise DefinitionError(f"this {envelope.TYPE} cannot be sent: {error}") from error
-    signature = key.sign(_signed_bytes(envelope.TYPE, key.kid, payload))
+    return payload
+
+
+def sign_payload(payload: bytes, type_: EnvelopeType, key: Signer) -> bytes:
+    """The line for an envelope's canonical text, which every receiver can read. `DefinitionError` where it is
+    over the size of a line.
+    """
+    signature = key.sign(_prefix(type_, key.kid) + payload)
     line = payload[:-1] + f',"signature":"{key.kid}:{signature}"}}'.encode()
     if len(line) > MAX_LINE_BYTES:
         raise DefinitionError(
-            f"this {envelope.TYPE} has {len(line)} bytes; a message holds at most {MAX_LINE_BYTES}. "
+            f"this {type_} has {len(line)} bytes; a message holds at most {MAX_LINE_BYTES}. "
             "Keep large data elsewhere and send where it is."
         )
     return line
@@ -100,8 +129,8 @@ def verify(line: bytes, keys: Keyring, expect: Sequence[EnvelopeType], now_ms: i
     if refusal := key.refusal(now_ms):
         raise Unverified(refusal)
     for type_ in expect:
-        if key.verifier.verify(_signed_bytes(type_, sealed.kid, sealed.payload), sealed.signature):
-            return Verified(sealed.payload, type_, key, digest(line))
+        if key.verifier.verify(_prefix(type_, sealed.kid) + sealed.payload, sealed.signature):
+            return Verified(sealed.payload, type_, key, line)
     raise Unverified("bad_signature")
 
 
@@ -115,14 +144,22 @@ def read(verified: Verified, model: type[E]) -> E:
     except NotJson as error:
         raise BadEnvelope(str(error), None) from error
     try:
-        with in_one_go(len(verified.payload)):
-            envelope = model.model_validate_json(verified.payload, strict=True)
+        envelope = in_one_go(
+            lambda payload: model.model_validate_json(payload, strict=True), verified.payload
+        )
     except ValidationError as error:
         raise BadEnvelope(f"not a valid {model.TYPE}", value, error) from error
-    if missing := model.model_fields.keys() - model.OPTIONAL - envelope.model_fields_set:
+    if not envelope.model_fields_set >= _said_by(model):
         # Defaults spare the writer in Python; on the wire every envelope says all that it has to say.
-        raise BadEnvelope(f"this {model.TYPE} does not say its {min(missing)}", value)
+        missing = min(_said_by(model) - envelope.model_fields_set)
+        raise BadEnvelope(f"this {model.TYPE} does not say its {missing}", value)
     return envelope
+
+
+@functools.cache
+def _said_by(model: type[Envelope]) -> frozenset[str]:
+    """The fields that every such envelope has on the wire."""
+    return frozenset(model.model_fields.keys() - model.OPTIONAL)
 
 
 def unseal(line: bytes, keys: Keyring, expect: type[E], now_ms: int) -> E:
@@ -143,5 +180,7 @@ class BadEnvelope(ToolwireError):
         self.cause = cause
 
 
-def _signed_bytes(type_: EnvelopeType, kid: str, payload: bytes) -> bytes:
-    return _CONTEXT + type_.encode() + b"\n" + kid.encode() + b"\n" + payload
+@functools.lru_cache(maxsize=1024)
+def _prefix(type_: EnvelopeType, kid: str) -> bytes:
+    """What is signed in front of an envelope's text."""
+    return f"{_CONTEXT}{type_}\n{kid}\n".encode()

@@ -8,15 +8,16 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    JsonValue,
     PydanticUndefinedAnnotation,
     PydanticUserError,
     TypeAdapter,
     create_model,
 )
 from pydantic.fields import FieldInfo
-from pydantic_core import SchemaError, to_jsonable_python
+from pydantic_core import SchemaError, to_json, to_jsonable_python
 
-from toolwire.contracts.encoding import canonical, sendable
+from toolwire.contracts.encoding import JsonText, sendable
 from toolwire.contracts.envelopes import Arguments
 from toolwire.contracts.errors import DefinitionError
 
@@ -50,6 +51,7 @@ class Signature:
         self.result = result
         self.whole = whole
         self._names = names
+        self._fields = tuple((name, _field(name)) for name in names)
 
     @classmethod
     def of(cls, function: Callable[..., Any], *, takes_context: bool) -> "Signature":
@@ -93,15 +95,25 @@ class Signature:
 
         `DefinitionError` where they cannot be passed or have no JSON form.
         """
+        return jsonable_arguments(self._given(positional, named))
+
+    def write(self, positional: tuple[Any, ...], named: Mapping[str, Any]) -> JsonText:
+        """Python arguments as the text of JSON ones, validated. Raises as `encode` and `decode` do."""
+        text = arguments_text(self._given(positional, named))
+        self._validated(text)
+        return text
+
+    def _given(self, positional: tuple[Any, ...], named: Mapping[str, Any]) -> Mapping[str, Any] | BaseModel:
+        """The arguments by name, or the one model that holds them."""
         if (model := self._one_model(positional, named)) is not None:
-            return jsonable_arguments(model)
+            return model
         if len(positional) > len(self._names):
             takes = f"one {self.model.__name__}" if self.whole and not self._names else len(self._names)
             raise DefinitionError(f"{len(positional)} positional arguments given, the tool takes {takes}")
         arguments = dict(zip(self._names, positional, strict=False))
         if twice := arguments.keys() & named.keys():
             raise DefinitionError(f"argument {min(twice)!r} is given twice, by position and by name")
-        return jsonable_arguments({**arguments, **named})
+        return {**arguments, **named}
 
     def _one_model(self, positional: tuple[Any, ...], named: Mapping[str, Any]) -> BaseModel | None:
         """The model, where it was given as the whole of the arguments: alone, or as its parameter."""
@@ -117,23 +129,42 @@ class Signature:
 
         Raises pydantic's `ValidationError` where they do not fit.
         """
-        text = canonical(args).encode()
-        model = self.model.model_validate_json(text, strict=True, extra="forbid")
+        model = self._validated(json_of(args))
         if self.whole:
             return (model,), {}
-        return (), {name: getattr(model, _field(name)) for name in self._names}
+        return (), {name: getattr(model, field) for name, field in self._fields}
+
+    def _validated(self, text: str | bytes) -> BaseModel:
+        return self.model.model_validate_json(text, strict=True, extra="forbid")
 
 
 def jsonable_arguments(arguments: Mapping[str, Any] | BaseModel) -> Arguments:
     """Arguments as a JSON object. `DefinitionError` where something in them has no JSON form."""
+    return _written(arguments)[0]
+
+
+def arguments_text(arguments: Mapping[str, Any] | BaseModel) -> JsonText:
+    """The text of `jsonable_arguments`."""
+    return _written(arguments)[1]
+
+
+def _written(arguments: Mapping[str, Any] | BaseModel) -> tuple[Arguments, JsonText]:
     try:
         value = to_jsonable_python(arguments, by_alias=True, inf_nan_mode="constants")
-        sendable(value)
+        text = sendable(value)
     except ValueError as error:  # of pydantic's, of NotJson's and of bytes that are no text
         raise DefinitionError(f"the arguments cannot be sent as JSON: {error}") from error
     if not isinstance(value, dict):
         raise DefinitionError("arguments travel by name: give a mapping or a model with named fields")
-    return value  # pyright: ignore[reportUnknownVariableType] - checked to be a JSON object
+    return value, text  # pyright: ignore[reportUnknownVariableType] - checked to be a JSON object
+
+
+def json_of(value: JsonValue) -> bytes:
+    """The text of a JSON value, for pydantic to read again: only its parser tells JSON's types from Python's.
+
+    Not canonical, which takes five times as long. What is no number never becomes one.
+    """
+    return to_json(value, inf_nan_mode="null")
 
 
 def _hints(function: Callable[..., Any], where: str) -> dict[str, Any]:

@@ -4,16 +4,17 @@
 checked by mypy and pyright as if it called the function itself.
 """
 
+import json
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from toolwire.contracts.encoding import canonical
+from toolwire.contracts.encoding import JsonText
 from toolwire.contracts.envelopes import Arguments
 from toolwire.contracts.errors import Code, DefinitionError, InvalidArguments, WireError
 from toolwire.contracts.fields import field_errors
 from toolwire.contracts.names import TOOL_PATTERN, is_tool_name
-from toolwire.contracts.signatures import Signature
+from toolwire.contracts.signatures import Signature, json_of
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
@@ -34,12 +35,15 @@ class Contract(Generic[P, R_co]):
         Raises `InvalidArguments` with the paths of the fields that do not fit, or `DefinitionError` where a
         value has no JSON form.
         """
-        arguments = self.signature.encode(args, kwargs)
+        arguments: Arguments = json.loads(self.write(*args, **kwargs))
+        return arguments
+
+    def write(self, *args: P.args, **kwargs: P.kwargs) -> JsonText:
+        """The text of the arguments as JSON, which `seal_request` takes. Raises as `encode` does."""
         try:
-            self.signature.decode(arguments)
+            return self.signature.write(args, kwargs)
         except ValidationError as error:
             raise InvalidArguments(invalid_arguments(self.name, error)) from error
-        return arguments
 
     def decode_result(self, result: JsonValue) -> R_co:
         """A received result as the type that the contract states. pydantic's `ValidationError` otherwise."""
@@ -59,7 +63,7 @@ class JobTool(Contract[P, R_co]):
 
 def read_result(returns: TypeAdapter[Any], result: JsonValue) -> Any:
     """A JSON result, read strictly as the type that `returns` stands for."""
-    return returns.validate_json(canonical(result).encode(), strict=True)
+    return returns.validate_json(json_of(result), strict=True)
 
 
 def invalid_arguments(tool: str, error: ValidationError) -> WireError:

@@ -2,21 +2,18 @@
 
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from toolwire.contracts.encoding import base64url
 from toolwire.contracts.envelopes import Control, Envelope, Event, Request, Response
 from toolwire.contracts.errors import WireError
 from toolwire.contracts.jobs import EventName, Status
 from toolwire.contracts.keys import Ed25519Signer, HmacKey, Key, Keyring, Signer, ed25519_verifier
-from toolwire.contracts.sealing import _signed_bytes as signed_bytes  # pyright: ignore[reportPrivateUsage] - forgers need it
 from toolwire.contracts.snapshots import JobSnapshot, Progress, Question
 
 NOW_MS = 1_800_000_000_000
 DIGEST = base64url(bytes(32))
 NONCE = base64url(bytes(16))
 
-ED25519 = Ed25519Signer("client-key.1", Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
+ED25519 = Ed25519Signer("client-key.1", bytes(range(32)))
 HMAC = HmacKey("shared-key.1", b"a secret of thirty-two bytes....")
 SIGNERS: tuple[Signer, ...] = (ED25519, HMAC)
 
@@ -118,5 +115,5 @@ ENVELOPES: tuple[Envelope, ...] = (request(), response(), event(), control())
 
 def forge(payload: bytes, signer: Signer = ED25519, *, type_: Any = "request") -> bytes:
     """A line with a correct signature over any bytes: what a broken or hostile key owner can send."""
-    signature = signer.sign(signed_bytes(type_, signer.kid, payload))
+    signature = signer.sign(f"toolwire-sig-v1\n{type_}\n{signer.kid}\n".encode() + payload)
     return payload[:-1] + f',"signature":"{signer.kid}:{signature}"}}'.encode()

@@ -1,6 +1,7 @@
 """One spelling is sent, and nothing but strict JSON and strict base64url is read."""
 
 import base64
+import gc
 import json
 import math
 from typing import Any
@@ -11,12 +12,15 @@ from hypothesis import strategies as st
 
 from tests.unit.contracts.test_sealing import json_values, nested
 from toolwire.contracts.encoding import (
+    MAX_CONTAINERS,
     MAX_NESTING,
     NotJson,
     base64url,
     canonical,
     from_base64url,
+    in_one_go,
     is_finite,
+    is_plainly_readable,
     parse,
     sendable,
 )
@@ -41,6 +45,35 @@ def test_canonical_text_is_a_fixed_point(value: Any) -> None:
 )
 def test_canonical_text_is_pinned(value: Any, text: str) -> None:
     assert canonical(value) == text
+
+
+CHARACTERS = "".join(map(chr, [*range(0x800), 0x2028, 0x2029, 0xFEFF, 0xFFFF, 0x1F600]))
+LONG = CHARACTERS * 2
+
+
+@pytest.mark.parametrize(
+    "value",
+    [LONG, {"b": LONG, "a": 1.5, LONG: [LONG]}, {"é": {"b": LONG, "a": {"c": LONG}}, "a": LONG}, [LONG]],
+    ids=lambda value: type(value).__name__,
+)
+def test_long_text_is_written_as_short_text_is(value: Any) -> None:
+    written = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert canonical(value) == written
+
+
+def test_long_text_hides_nothing_that_json_cannot_carry() -> None:
+    held: dict[Any, Any] = {"a": LONG}
+    held["b"] = held
+    for value in (
+        LONG + "\ud800",
+        {"a": LONG, "b": math.nan},
+        {"a": LONG, 1: 1},
+        {"a": LONG, "b": b""},
+        held,
+    ):
+        with pytest.raises(NotJson, match=r"^the value has no JSON form: "):
+            canonical(value)
+    assert canonical({1: LONG}) == json.dumps({1: LONG}, separators=(",", ":"), ensure_ascii=False)
 
 
 def cycle() -> list[Any]:
@@ -85,6 +118,67 @@ def test_a_value_is_sendable_where_every_envelope_can_hold_it() -> None:
         sendable(10**309)
     with pytest.raises(NotJson, match="no JSON form"):
         sendable(math.nan)
+
+
+@pytest.mark.parametrize("around", [0, 1000, 70_000])
+@pytest.mark.parametrize(
+    "number",
+    [10**308, 9 * 10**308, -9 * 10**308, 10**309, 10**4000],
+    ids=["1e308", "9e308", "-9e308", "1e309", "1e4000"],
+)
+def test_a_large_integer_is_found_wherever_it_stands(number: int, around: int) -> None:
+    """At every distance from the beginning, in short and in long text."""
+    for step in range(0, 130, 13):
+        value = ["x" * (around + step), number, "y" * around]
+        if number == 10**308:
+            assert parse(sendable(value).encode()) == value
+            continue
+        with pytest.raises(NotJson, match="too large"):
+            sendable(value)
+
+
+large = st.integers(min_value=300, max_value=320).flatmap(
+    lambda digits: st.sampled_from([10**digits, -(10**digits)])
+)
+deep = st.integers(min_value=1, max_value=210).map(nested)
+
+
+@given(st.recursive(json_values | large | deep, lambda inner: st.lists(inner, max_size=3), max_leaves=5))
+def test_what_is_plainly_readable_is_read(value: Any) -> None:
+    try:
+        text = canonical(value)
+    except NotJson:
+        return
+    if is_plainly_readable(text, MAX_CONTAINERS):
+        assert parse(text.encode()) == value
+    if is_plainly_readable(text, MAX_NESTING):
+        parse(b"[" * 41 + text.encode() + b"]" * 41)
+
+
+@pytest.mark.parametrize("many", [1, 100, 3000])
+@pytest.mark.parametrize("number", ["1e400", "-1E+400", "9" * 309])
+def test_numbers_beyond_a_double_are_refused_in_long_text(number: str, many: int) -> None:
+    """Where few values stand in it, and where they are too many to be looked at one by one."""
+    for inner in ("[{}]", '{{"a":[0,{{"b":{}}}]}}'):
+        text = f'["{"x" * 3000}",{"0.5," * many}{inner.format(number)}]'
+        with pytest.raises(NotJson, match="too large to be finite"):
+            parse(text.encode())
+        assert parse(text.replace(number, "1e308").encode()) == json.loads(text.replace(number, "1e308"))
+
+
+def test_the_cycle_collector_rests_while_a_large_value_is_made_and_only_then() -> None:
+    for data, rests in ((b"1", False), (b"1" * 100_000, True)):
+        assert in_one_go(lambda _: not gc.isenabled(), data) is rests
+        assert gc.isenabled()
+    gc.disable()
+    try:
+        in_one_go(len, b"1" * 100_000)
+        assert not gc.isenabled(), "it was off before"
+    finally:
+        gc.enable()
+    with pytest.raises(ZeroDivisionError):
+        in_one_go(lambda _: 1 // 0, b"1" * 100_000)
+    assert gc.isenabled()
 
 
 @pytest.mark.parametrize(

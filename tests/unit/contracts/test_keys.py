@@ -1,14 +1,20 @@
 """Keys: weak ones are refused when they are loaded, secrets are never shown."""
 
+import hashlib
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.unit.contracts.samples import ED25519, HMAC, NOW_MS
+from toolwire.contracts.encoding import base64url, from_base64url
 from toolwire.contracts.errors import KeyRefused
 from toolwire.contracts.keys import Ed25519Signer, HmacKey, Key, Keyring, ed25519_verifier
 
 P = 2**255 - 19
 D = -121665 * pow(121666, -1, P) % P
+ORDER = 2**252 + 27742317777372353535851937790883648493
 IDENTITY = (1).to_bytes(32, "little")
 
 Point = tuple[int, int]
@@ -81,10 +87,78 @@ def test_a_public_key_that_is_not_reduced_is_refused(y: int) -> None:
         ed25519_verifier(y.to_bytes(32, "little"), "k")
 
 
-def test_the_library_alone_would_verify_forgeries_under_the_identity() -> None:
+def test_another_library_would_verify_forgeries_under_the_identity() -> None:
     """Why small order is refused: with the identity as key, R = identity and S = 0 sign every message."""
     forged = IDENTITY + bytes(32)
     Ed25519PublicKey.from_public_bytes(IDENTITY).verify(forged, b"any message at all")
+
+
+def sum_of(times: int, point: Point) -> Point:
+    """The point, so many times."""
+    total: Point = (0, 1)
+    for bit in f"{times:b}":
+        total = add(total, total)
+        if bit == "1":
+            total = add(total, point)
+    return total
+
+
+def signed(message: bytes, r_point: Point | bytes, r: int) -> bytes:
+    """A signature by `ED25519` over `message` with the R and r of somebody who does as they like."""
+    first = r_point if isinstance(r_point, bytes) else encoded(r_point)
+    hashed = hashlib.sha512(first + ED25519.public_bytes() + message).digest()
+    scalar = bytearray(hashlib.sha512(ED25519.seed).digest()[:32])
+    scalar[0] &= 248
+    scalar[31] = scalar[31] & 63 | 64
+    s = (r + int.from_bytes(hashed, "little") * int.from_bytes(scalar, "little")) % ORDER
+    return first + s.to_bytes(32, "little")
+
+
+def test_what_only_the_keys_owner_can_make_odd() -> None:
+    """Where libraries differ over signatures. All that does not verify here is made with the private key."""
+    base_y = 4 * pow(5, -1, P) % P
+    base_x = square_root((base_y**2 - 1) * pow(D * base_y**2 + 1, -1, P) % P)
+    assert base_x is not None
+    base = (base_x if base_x % 2 == 0 else P - base_x, base_y)
+    r_point = sum_of(12345, base)
+    small = next(point for point in eight_points() if point not in ((0, 1), (0, P - 1)))
+    verifier = ed25519_verifier(ED25519.public_bytes(), "k")
+
+    def verifies(signature: bytes) -> bool:
+        return verifier.verify(b"message", base64url(signature))
+
+    good = signed(b"message", r_point, 12345)
+    assert verifies(good)
+    assert not verifies(signed(b"message", add(r_point, small), 12345)), (
+        "only the equation with cofactor holds"
+    )
+    assert not verifies(signed(b"message", (0, 1), 0)), "R is of small order"
+    assert not verifies(signed(b"message", (P + 1).to_bytes(32, "little"), 0)), "and in another spelling"
+    higher = int.from_bytes(good[32:], "little") + ORDER
+    assert not verifies(good[:32] + higher.to_bytes(32, "little")), "S is not reduced"
+
+
+@given(st.binary(min_size=32, max_size=32), st.binary(max_size=300))
+def test_another_library_signs_and_verifies_alike(seed: bytes, message: bytes) -> None:
+    signer, other = Ed25519Signer("k", seed), Ed25519PrivateKey.from_private_bytes(seed)
+    assert signer.public_bytes() == other.public_key().public_bytes_raw()
+    assert from_base64url(signer.sign(message)) == other.sign(message)
+    assert ed25519_verifier(signer.public_bytes(), "k").verify(message, base64url(other.sign(message)))
+
+
+@pytest.mark.parametrize("cut", [0, 1, 63])
+def test_a_message_does_not_lend_its_bytes_to_a_short_signature(cut: int) -> None:
+    """The library takes signature and message as one."""
+    whole = from_base64url(ED25519.sign(b"message"))
+    verifier = ed25519_verifier(ED25519.public_bytes(), "k")
+    assert not verifier.verify(whole[cut:] + b"message", base64url(whole[:cut]))
+    assert not verifier.verify(b"essage", base64url(whole + b"m"))
+
+
+@pytest.mark.parametrize("length", [0, 31, 33, 64])
+def test_a_private_key_has_32_bytes(length: int) -> None:
+    with pytest.raises(KeyRefused, match=f"'k' has {length} bytes; Ed25519 has 32"):
+        Ed25519Signer("k", bytes(length))
 
 
 @pytest.mark.parametrize("length", [0, 31, 33, 64])
@@ -104,7 +178,7 @@ def test_a_key_id_must_have_its_shape(kid: str) -> None:
     """It stands in the line: a quote in it would be a line that nobody can split."""
     for make in (
         lambda: HmacKey(kid, bytes(32)),
-        lambda: Ed25519Signer(kid, ED25519.private),
+        lambda: Ed25519Signer(kid, ED25519.seed),
         lambda: Key(kid, "owner", HMAC),
     ):
         with pytest.raises(KeyRefused, match=r"the key id .* must match"):
@@ -112,7 +186,7 @@ def test_a_key_id_must_have_its_shape(kid: str) -> None:
 
 
 def test_secrets_are_not_shown() -> None:
-    signer = Ed25519Signer("k", Ed25519PrivateKey.from_private_bytes(b"p" * 32))
+    signer = Ed25519Signer("k", b"p" * 32)
     key = HmacKey("k", b"do not show me, I am a secret...")
     for shown in (repr(signer), str(signer), repr(key), str(key), repr(Key("k", "c", key))):
         assert "secret" not in shown

@@ -22,6 +22,7 @@ from toolwire.contracts.sealing import (
     digest,
     read,
     seal,
+    seal_each,
     split,
     unseal,
     verify,
@@ -353,10 +354,23 @@ def nested(depth: int) -> list[Any]:
     return value
 
 
-@pytest.mark.parametrize("result", [float("nan"), [float("inf")], "\ud800", nested(220), 10**400])
+@pytest.mark.parametrize(
+    "result",
+    [
+        *(float("nan"), [float("inf")], "\ud800", nested(220), 10**400),
+        *(["x" * size, wrong] for size in (4000, 100_000) for wrong in (nested(220), 10**309, float("nan"))),
+    ],
+    ids=lambda result: type(result).__name__,
+)
 def test_what_no_receiver_could_read_is_not_sealed(result: Any) -> None:
     with pytest.raises(DefinitionError, match="this response cannot be sent"):
         seal(samples.response(result=result), HMAC)
+
+
+def test_one_envelope_is_sealed_under_several_keys() -> None:
+    assert seal_each(samples.event(), SIGNERS) == [seal(samples.event(), signer) for signer in SIGNERS]
+    with pytest.raises(DefinitionError, match="this response cannot be sent"):
+        seal_each(samples.response(result=nested(220)), SIGNERS)
 
 
 def test_a_digest_names_one_line() -> None:

@@ -1,6 +1,7 @@
 """A typed function, or one model, as a strict contract."""
 
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,14 +11,17 @@ from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
 import pytest
+from hypothesis import given
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
+from tests.fuzz.reference import same
 from tests.unit.contracts import later_annotations
-from tests.unit.contracts.test_sealing import nested
+from tests.unit.contracts.test_sealing import json_values, nested
+from toolwire.contracts.encoding import canonical, parse
 from toolwire.contracts.errors import DefinitionError
 from toolwire.contracts.fields import field_errors
-from toolwire.contracts.signatures import Signature, jsonable_arguments
+from toolwire.contracts.signatures import Signature, arguments_text, json_of, jsonable_arguments
 
 T = TypeVar("T")
 
@@ -121,7 +125,38 @@ def test_arguments_are_an_object(value: Any) -> None:
         jsonable_arguments(value)
 
 
+def test_arguments_are_written_as_they_are_encoded() -> None:
+    given = {"b": (1, 2.5), "a": {"é": None}, "c": b"raw"}
+    assert (
+        arguments_text(given)
+        == canonical(jsonable_arguments(given))
+        == '{"a":{"é":null},"b":[1,2.5],"c":"raw"}'
+    )
+    assert arguments_text(Box[int](held=1)) == '{"held":1}'
+    with pytest.raises(DefinitionError, match="travel by name: give a mapping or a model"):
+        arguments_text([1])  # type: ignore[arg-type]  # what is tested  # pyright: ignore[reportArgumentType] - what is tested
+
+
 # --- from JSON to Python ---
+
+
+@given(json_values)
+def test_a_json_value_is_read_as_it_was_written(value: Any) -> None:
+    assert same(parse(json_of(value)), parse(canonical(value).encode()))
+
+
+@pytest.mark.parametrize(
+    "value", [nested(201), 10**308, -0.0, 5e-324, 1.7976931348623157e308, 2**64, 1e16, 1e-5]
+)
+def test_a_value_on_the_edge_of_json_is_read_as_it_was_written(value: Any) -> None:
+    assert same(parse(json_of(value)), value)
+
+
+def test_what_is_no_number_reaches_no_tool() -> None:
+    assert paths(of(total), {"numbers": [math.nan, -math.inf]}) == {
+        "/numbers/0": "float_type",
+        "/numbers/1": "float_type",
+    }
 
 
 def test_arguments_come_back_as_the_functions_own() -> None:

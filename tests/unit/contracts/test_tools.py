@@ -47,6 +47,26 @@ def test_bad_arguments_are_told_by_their_paths_and_never_by_their_values(
     assert "do not show" not in f"{error} {error.error}"
 
 
+def test_good_arguments_are_written() -> None:
+    assert TOOL.write([1, 2.5]) == '{"numbers":[1,2.5]}'
+    assert TOOL.write([2**60, 1e-7]) == '{"numbers":[1152921504606846976,1e-07]}'
+
+
+@pytest.mark.parametrize(("args", "kwargs", "path"), BAD_ARGUMENTS)
+def test_bad_arguments_are_not_written(args: Any, kwargs: Any, path: str) -> None:
+    with pytest.raises(InvalidArguments) as refused:
+        TOOL.write(*args, **kwargs)
+    assert [field.path for field in refused.value.fields] == [path]
+
+
+@pytest.mark.parametrize(
+    "value", [object(), float("nan"), [10**309], "\ud800"], ids=["object", "nan", "large", "text"]
+)
+def test_what_has_no_json_form_is_not_written(value: Any) -> None:
+    with pytest.raises(DefinitionError, match=r"^the arguments cannot be sent as JSON: "):
+        TOOL.write([value])
+
+
 def test_a_received_result_is_of_the_type_that_was_stated() -> None:
     assert TOOL.decode_result({"count": 2, "total": 3}) == Sum(count=2, total=3.0)
 

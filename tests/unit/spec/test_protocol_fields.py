@@ -65,7 +65,7 @@ def word_of(schema: Mapping[str, Any]) -> str:
             return " or ".join(f'"{word}"' for word in choices)
         case {"$ref": ref}:
             return WORDS[ref.rpartition("/")[2]]
-        case {"anyOf": [{"$ref": "#/$defs/Status"}, {"const": "ok"}]}:
+        case {"anyOf": [{"const": "ok"}, {"$ref": "#/$defs/Status"}]}:
             return "response status"
         case {"anyOf": [inner, {"type": "null"}]}:
             return f"{word_of(inner)} or null"

@@ -107,7 +107,7 @@ def test_a_request(vector: Vector) -> None:
 
 
 def _decided(vector: Vector, found: Authentic, now_ms: int) -> None:
-    plan = decide(found, None, Usage(), _policy(), now_ms)
+    plan = decide(found, None, Usage, _policy(), now_ms)
     assert isinstance(plan, Answered)
     assert plan.reply.error is not None
     if plan.reply.error.code == "tool_not_available":

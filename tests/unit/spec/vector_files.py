@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from spec.write.files import FOLDER
 from toolwire.contracts.encoding import from_base64url
@@ -75,7 +74,7 @@ def signer_of(kid: str) -> Signer:
     entry = KEYS[kid]
     if entry["algorithm"] == "HS256":
         return HmacKey(kid, from_base64url(entry["secret"]))
-    return Ed25519Signer(kid, Ed25519PrivateKey.from_private_bytes(from_base64url(entry["private"])))
+    return Ed25519Signer(kid, from_base64url(entry["private"]))
 
 
 def bytes_of(text: str) -> bytes:
