@@ -42,7 +42,8 @@ async def test_a_call_whose_answer_was_lost_is_asked_again_under_the_same_id(
         assert await client.call("total", {"total": 3}) == {"total": 3}
     requests = [asked.request for asked in responder.asked]
     assert len({request.request_id for request in requests}) == 1
-    assert len({request.nonce for request in requests}) == len(requests)
+    attempts = {asked.digest for asked in responder.asked}  # one whose confirm was lost, too, arrives twice
+    assert len({request.nonce for request in requests}) == len(attempts) > 1
 
 
 @pytest.mark.promise("P8")

@@ -206,6 +206,41 @@ async def test_a_consumer_whose_wire_goes_silent_comes_back(vhost_url: str) -> N
         assert (await asyncio.wait_for(deliveries.get(), 40)).body == b"kept"
 
 
+async def test_a_broker_that_reads_nothing_is_sent_no_more_than_fits(vhost_url: str) -> None:
+    """As one in a memory alarm. What is sent to it would take memory here for as long as that lasts."""
+    async with TcpProxy(vhost_url) as proxy:
+        async with publishing(proxy.url) as publisher:
+            proxy.stall()
+            long = [request(b"x" * 2**20) for _ in range(20)]
+            sending = [asyncio.create_task(publisher.publish(each, timeout=30)) for each in long]
+            for _ in range(3):  # each begins in one turn of the loop, and is written in the next
+                await asyncio.sleep(0)
+            with pytest.raises(Away, match="reads nothing"):
+                await publisher.publish(request(b"late"), timeout=0.2)
+            short = [request(b"%d" % number) for number in range(9)]
+            waiting = [asyncio.create_task(publisher.publish(each, timeout=30)) for each in short]
+            await asyncio.sleep(0)
+            proxy.resume()
+            await asyncio.gather(*sending, *waiting)
+        found = await everything_in(vhost_url)
+    assert [body for body in found if len(body) < 100] == [b"%d" % number for number in range(9)]
+
+
+async def test_closing_does_not_wait_for_a_peer_that_reads_nothing(vhost_url: str) -> None:
+    """As a broker does in a memory alarm: what was written stays in the way of all that follows."""
+    async with TcpProxy(vhost_url) as proxy:
+        async with publishing(proxy.url) as publisher:
+            proxy.stall()
+            long = [request(b"x" * 2**20) for _ in range(20)]
+            sending = [asyncio.create_task(publisher.publish(each, timeout=60)) for each in long]
+            for _ in range(3):  # each begins in one turn of the loop, and is written in the next
+                await asyncio.sleep(0)
+            began = time.monotonic()
+        assert time.monotonic() - began < 25
+        results = await asyncio.gather(*sending, return_exceptions=True)
+        assert {type(result) for result in results} == {Unconfirmed}
+
+
 async def test_closing_does_not_wait_for_a_silent_peer(vhost_url: str) -> None:
     async with TcpProxy(vhost_url) as proxy:
         calls = Subscription(lambda: CALLS, 10, print)

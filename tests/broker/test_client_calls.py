@@ -1,13 +1,13 @@
 """A call ends by its deadline with one verified answer or one typed error, whatever else arrives."""
 
 import asyncio
+import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import BaseModel
 
 from tests.broker.responder import (
@@ -225,12 +225,12 @@ Wrong = Callable[[Responder, Asked, Home], Awaitable[None]]
 
 
 async def forged(responder: Responder, asked: Asked, _home: Home) -> None:
-    mallory = Ed25519Signer(responder.signer.kid, Ed25519PrivateKey.generate())
+    mallory = Ed25519Signer(responder.signer.kid, secrets.token_bytes(32))
     await responder.send(asked, responder.response(asked, result="forged"), signer=mallory)
 
 
 async def unknown(responder: Responder, asked: Asked, _home: Home) -> None:
-    mallory = Ed25519Signer("nobody.1", Ed25519PrivateKey.generate())
+    mallory = Ed25519Signer("nobody.1", secrets.token_bytes(32))
     await responder.send(asked, responder.response(asked, result="forged"), signer=mallory)
 
 

@@ -28,13 +28,18 @@ def stranger(stage: Stage, client_id: str) -> Generator[Client]:
     """The client, with its key as the home has it."""
     own, server = stage.home.client_signer(client_id, server_id=SERVER), stage.home.server_signer(SERVER)
     assert isinstance(own, Ed25519Signer | HmacKey)
-    key: Private = own.secret if isinstance(own, HmacKey) else own.private
+    key: Private = own.secret if isinstance(own, HmacKey) else _private(own)
     pinned = {server.kid: Ed25519PublicKey.from_public_bytes(server.public_bytes())}
     connection: Any = pika.BlockingConnection(pika.URLParameters(stage.url))
     try:
         yield Client(connection, client_id, own.kid, key, SERVER, pinned)
     finally:
         connection.close()
+
+
+def _private(signer: Ed25519Signer) -> Ed25519PrivateKey:
+    """The strangers' own library for a key of Toolwire's."""
+    return Ed25519PrivateKey.from_private_bytes(signer.seed)
 
 
 def follow(client: Client, job: Asked) -> list[Json]:
@@ -118,7 +123,7 @@ def forgeries(client: Client, stage: Stage) -> list[tuple[bytes, str]]:
     error: Json = {"code": "wrong_destination", "message": "no", "retryable": False}
     refusal = {"ok": False, "status": "error", "result": None, "error": error}
     signer = stage.home.server_signer(SERVER)
-    kid, key, another = signer.kid, signer.private, Ed25519PrivateKey.generate()
+    kid, key, another = signer.kid, _private(signer), Ed25519PrivateKey.generate()
     signed, request = seal(good, kid, key), good | {"type": "request"}
     return [
         (json.dumps(good).encode(), "bad_envelope"),
@@ -161,7 +166,7 @@ def false_events(client: Client, stage: Stage) -> list[tuple[bytes, str]]:
     data: Json = {"server_id": SERVER, "job_id": "job-1", "seq": 99, "final": True, "poll_after_ms": None}
     good |= {"event": "done", "data": data}
     signer = stage.home.server_signer(SERVER)
-    kid, key = signer.kid, signer.private
+    kid, key = signer.kid, _private(signer)
     return [
         (seal(good, kid, Ed25519PrivateKey.generate()), "bad_signature"),
         (seal(good | {"data": None}, kid, key), "invalid_envelope"),

@@ -2,12 +2,12 @@
 
 import asyncio
 import re
+import secrets
 import signal
 import sys
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.command_line import Running, running
 from toolwire.cli import exits
@@ -60,7 +60,7 @@ def test_an_interrupted_demo_takes_its_replicas_along(
 async def test_what_an_interrupted_demo_left_in_the_queue_is_not_counted(vhost_url: str) -> None:
     async with stage(vhost_url) as interrupted:
         await asyncio.gather(*(replica.kill() for replica in interrupted.replicas))
-        stranger = Ed25519Signer(interrupted.ed25519_key, Ed25519PrivateKey.generate())
+        stranger = Ed25519Signer(interrupted.ed25519_key, secrets.token_bytes(32))
         async with Wire(interrupted) as wire:
             await wire.send("batch_sum", wire.request("batch_sum", {"numbers": [1]}, stranger))
     async with stage(vhost_url) as again:

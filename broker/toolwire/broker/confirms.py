@@ -1,28 +1,14 @@
-"""One channel in confirm mode: what became of a message, as a value."""
+"""What became of a message, as a value: confirms and returns, told to those who sent."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Self
+from itertools import takewhile
 
-from aio_pika.abc import AbstractChannel, AbstractConnection
-from aiormq import Channel as RawChannel
-from aiormq.exceptions import (
-    AMQPChannelError,
-    AMQPError,
-    ChannelAccessRefused,
-    ChannelInvalidStateError,
-    ChannelNotFoundEntity,
-    DeliveryError,
-    PublishError,
-)
-from pamqp.commands import Basic
-
-from toolwire.broker.link import LINK_ERRORS, close_channel, is_cancelled, on_loss, raw_channel
+from toolwire.broker import frames
 from toolwire.broker.message import Outgoing
-
-_PERSISTENT = 2
-_GRACE_SECONDS = 0.1
+from toolwire.broker.wire import Wire
 
 
 class Outcome(Enum):
@@ -36,7 +22,6 @@ class Outcome(Enum):
     CLOSED = auto()  # the channel was closed for another reason, this message or a neighbour
     UNSENT = auto()  # the channel was closed before
     UNKNOWN = auto()  # the connection was lost before the answer
-    TIMED_OUT = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,119 +32,122 @@ class Result:
     said: str = ""
 
 
-class ConfirmChannel:
-    """Many messages in flight, each confirmed on its own.
+Tell = Callable[[Result], None]
 
-    Used through aiormq's channel, because aio-pika's own publish always sends a priority.
+_CONFIRMED = Result(Outcome.CONFIRMED)
+_RETURNED = Result(Outcome.RETURNED)
+_NACKED = Result(Outcome.NACKED)
+LOST = Result(Outcome.UNKNOWN, "the connection was lost")
+
+
+class Confirms:
+    """The messages in flight on one channel in confirm mode, each told of on its own.
+
+    They and their confirms do not pass through aiormq, which has a lock, two queues and a future in the way
+    of each.
     """
 
-    def __init__(self, connection: AbstractConnection, channel: AbstractChannel, raw: RawChannel) -> None:
-        self.connection = connection
-        self.opened_at = asyncio.get_running_loop().time()
-        self._channel = channel
-        self._raw = raw
-        self._time_limits: set[asyncio.Timeout] = set()
-        self._idle = asyncio.Event()
-        self._idle.set()
-        self._ended = asyncio.Event()
-        on_loss(raw, self._release)
-
-    @classmethod
-    async def open(cls, connection: AbstractConnection) -> Self:
-        """Open a channel on which unroutable messages raise instead of looking successful."""
-        channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
-        return cls(connection, channel, await raw_channel(channel))
+    def __init__(self, wire: Wire, number: int, body_bytes: int) -> None:
+        self._wire = wire
+        self._number = number
+        self._body_bytes = body_bytes
+        self._gone = False
+        self._last_tag = 0
+        self._in_flight: dict[int, tuple[str, Tell]] = {}
+        """By delivery tag, oldest first: the message's id and who is to be told."""
+        self._returned: list[str] = []
+        self._unwritten: list[bytes] = []
+        self.idle = asyncio.Event()
+        """Set while nothing is in flight."""
+        self.ended = asyncio.Event()
+        """Set when nothing more can be sent."""
+        self.idle.set()
+        wire.listen(number, self)
 
     @property
     def usable(self) -> bool:
-        """Whether a message can still be sent on it."""
-        return not self._raw.is_closed
+        """Whether a message can still be sent."""
+        return not self._gone and self._wire.open
 
-    def retire(self) -> None:
-        """Say that nothing more will be sent on it."""
-        self._ended.set()
+    def leave(self) -> None:
+        """Send nothing more: a frame behind `channel.close` would be an error of the whole connection."""
+        self._gone = True
 
-    async def ended(self) -> None:
-        """Wait until the channel is lost or retired."""
-        await self._ended.wait()
+    def send(self, message: Outgoing, tell: Tell) -> None:
+        """Make a message ready for `flush`. `tell` hears what became of it, once.
 
-    async def close(self) -> None:
-        """Close the channel, after the answers to what is in flight."""
-        await self._idle.wait()
-        await close_channel(self._channel)
-
-    async def send(self, message: Outgoing, deadline: float) -> Result:
-        """Send and wait for the broker's word until `deadline` (the loop's clock).
-
-        The message is on its way to the wire, behind those sent before, when this first suspends.
+        Raises `ValueError` or `TypeError` for one that cannot be encoded.
         """
-        limit = asyncio.timeout_at(deadline)
-        try:
-            async with limit:
-                self._enter(limit)
-                await self._publish(message)
-        except asyncio.CancelledError:
-            # aiormq raises it for everything that is in flight when heartbeats stop.
-            if is_cancelled():
-                raise
-            return Result(Outcome.UNKNOWN, "the connection was lost")
-        except TimeoutError:
-            return Result(Outcome.TIMED_OUT if self.usable else Outcome.UNKNOWN)
-        except LINK_ERRORS as error:
-            return _judge(error)
-        finally:
-            self._leave(limit)
-        return Result(Outcome.CONFIRMED)
+        if not self.usable:
+            tell(Result(Outcome.UNSENT))
+            return
+        self._unwritten.append(frames.message_frames(self._number, message, self._body_bytes))
+        self._last_tag += 1
+        self._in_flight[self._last_tag] = (message.message_id, tell)
+        self.idle.clear()
 
-    async def _publish(self, message: Outgoing) -> None:
-        await self._raw.basic_publish(
-            message.body,
-            exchange=message.route.exchange,
-            routing_key=message.route.key,
-            mandatory=message.mandatory,
-            properties=Basic.Properties(
-                content_type="application/jsonl",
-                delivery_mode=_PERSISTENT,
-                headers=dict(message.headers) or None,
-                message_id=message.message_id,
-                message_type=message.type,
-            ),
-            wait=False,
-        )
+    def flush(self) -> None:
+        """Write what was made ready, in one go."""
+        if self._unwritten:
+            self._wire.write(b"".join(self._unwritten))
+            self._unwritten.clear()
 
-    def _enter(self, limit: asyncio.Timeout) -> None:
-        self._time_limits.add(limit)
-        self._idle.clear()
+    def end(self, result: Result) -> None:
+        """The channel is gone: that is what became of all that is in flight."""
+        self._gone = True
+        self._wire.forget(self._number, self)
+        self.ended.set()
+        for tag in list(self._in_flight):
+            self._tell(tag, result)
 
-    def _leave(self, limit: asyncio.Timeout) -> None:
-        self._time_limits.discard(limit)
-        if not self._time_limits:
-            self._idle.set()
+    # --- what the wire says -------------------------------------------------------------------------
 
-    def _release(self) -> None:
-        """End the wait of those that aiormq forgets: they stand at a write queue that nobody empties."""
-        self._ended.set()
-        soon = asyncio.get_running_loop().time() + _GRACE_SECONDS
-        for limit in self._time_limits:
-            limit.reschedule(soon)
+    def take(self, kind: int, payload: bytes) -> bool:
+        """Take confirms, and what comes back. The only contents on this channel are those that came back.
 
+        Nothing comes on it when it is closed: what has its number then belongs to the next channel.
+        """
+        if self._gone:
+            return False
+        if kind == frames.HEADER:
+            self._note_return(payload)
+            return True
+        if kind != frames.METHOD:
+            return True
+        method = payload[:4]
+        if method == frames.ACK:
+            self._settle(payload, _CONFIRMED)
+        elif method == frames.NACK:
+            self._settle(payload, _NACKED)
+        elif method != frames.RETURN:
+            self._gone = self._gone or method in (frames.CHANNEL_CLOSE, frames.CHANNEL_CLOSE_OK)
+            return False
+        return True
 
-def _judge(error: BaseException) -> Result:
-    said = str(error)
-    match error:
-        case PublishError():  # a subclass of DeliveryError, so it stands first
-            return Result(Outcome.RETURNED, said)
-        case DeliveryError():
-            return Result(Outcome.NACKED, said)
-        case ChannelAccessRefused():
-            return Result(Outcome.DENIED, said)
-        case ChannelNotFoundEntity():
-            return Result(Outcome.NOWHERE, said)
-        case ChannelInvalidStateError():
-            return Result(Outcome.UNSENT, said)
-        case AMQPChannelError():
-            return Result(Outcome.CLOSED, said)
-        case AMQPError() | OSError():
-            return Result(Outcome.UNKNOWN, said)
-        case _:
-            return Result(Outcome.UNKNOWN, f"{type(error).__name__}: {said}")
+    def lost(self) -> None:
+        """The connection is gone: nobody knows of what is in flight."""
+        self.end(LOST)
+
+    def _settle(self, payload: bytes, result: Result) -> None:
+        tag, multiple = frames.confirm_of(payload)
+        if not multiple:
+            self._tell(tag, result)
+            return
+        for each in list(takewhile(tag.__ge__, self._in_flight)):
+            self._tell(each, result)
+
+    def _tell(self, tag: int, result: Result) -> None:
+        message_id, tell = self._in_flight.pop(tag, ("", None))
+        if not self._in_flight:
+            self.idle.set()
+        if self._returned and message_id in self._returned:
+            self._returned.remove(message_id)
+            result = _RETURNED
+        if tell is not None:
+            tell(result)
+
+    def _note_return(self, payload: bytes) -> None:
+        """A message came back; its confirm comes next."""
+        message_id = frames.message_id_of(payload)
+        if message_id is not None:
+            self._returned.append(message_id)

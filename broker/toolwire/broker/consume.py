@@ -7,14 +7,13 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from aio_pika.abc import AbstractConnection
-
 from toolwire.broker.declare import declare
 from toolwire.broker.delivery import Delivery
 from toolwire.broker.errors import Misdeclared
 from toolwire.broker.link import Gate, Link
 from toolwire.broker.subscribe import Keeper, Subscription
 from toolwire.broker.topology import Queue
+from toolwire.broker.wire import WiredConnection
 
 __all__ = ["Consumer", "Delivery", "Subscription"]
 
@@ -99,7 +98,7 @@ class Consumer:
         for keeper in self._keepers:
             keeper.want(consuming=True)
 
-    async def _session(self, connection: AbstractConnection) -> None:
+    async def _session(self, connection: WiredConnection) -> None:
         """For the life of one connection: declare, then keep every subscription."""
         try:
             await declare(connection, self._declare)

@@ -8,7 +8,7 @@ from typing import Protocol
 from aiormq.abc import AbstractChannel, DeliveredMessage
 from pamqp.commands import Basic
 
-from toolwire.broker.guard import Malformed, Mangled
+from toolwire.broker.guard import Malformed, malformed_key
 from toolwire.broker.link import LINK_ERRORS
 
 _SETTLE_SECONDS = 5.0
@@ -72,7 +72,10 @@ class Delivery:
 
 
 def received(message: DeliveredMessage, *, acks: bool) -> Delivery:
-    """What aiormq delivered. Not through aio-pika's message, which raises on a delivery mode of 7."""
+    """What aiormq fetched; what is consumed comes by the intake.
+
+    Not through aio-pika's message, which raises on a delivery mode of 7.
+    """
     properties = message.header.properties
     key = message.routing_key or ""
     tag = message.delivery_tag
@@ -93,7 +96,7 @@ def received(message: DeliveredMessage, *, acks: bool) -> Delivery:
 def _malformed(properties: Basic.Properties, key: str) -> str | None:
     if isinstance(properties, Malformed):
         return properties.reason
-    return "routing key: not UTF-8" if isinstance(key, Mangled) else None
+    return malformed_key(key)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What can go wrong between a program and its broker."""
 
 # BrokerError
-# ├── Away           no connection; nothing was sent
+# ├── Away           no connection, or a broker that reads nothing; nothing was sent
 # │   └── Closed     this object was closed by its owner
 # ├── AccessDenied   the broker refuses the user
 # ├── Misdeclared    a queue or exchange exists with other arguments
@@ -16,7 +16,7 @@ class BrokerError(Exception):
 
 
 class Away(BrokerError):
-    """There was no connection until the time was up. Nothing was sent."""
+    """There was no connection, or the broker read nothing, until the time was up. Nothing was sent."""
 
 
 class Closed(Away):

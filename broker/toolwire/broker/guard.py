@@ -7,7 +7,7 @@ are a non-UTF-8 text property, header key or routing key, a timestamp of 2^63 or
 nested a thousand deep.
 
 With the guard the message is delivered, flagged: its properties are a `Malformed` that holds the reason,
-and text that is not UTF-8 is a `Mangled`. `toolwire.broker.consume` turns both into `Delivery.malformed`.
+and text that is not UTF-8 is a `Mangled`. Both become `Delivery.malformed`.
 The guard is installed when `toolwire.broker` is imported, for services and clients alike, and changes
 nothing for messages that pamqp can decode.
 """
@@ -53,6 +53,11 @@ class Malformed(Basic.Properties):
     def __init__(self, reason: str) -> None:
         super().__init__()
         self.reason = reason
+
+
+def malformed_key(key: str) -> str | None:
+    """What is wrong with a routing key, or None."""
+    return "routing key: not UTF-8" if isinstance(key, Mangled) else None
 
 
 def install() -> None:

@@ -13,7 +13,6 @@ from contextlib import suppress
 from itertools import cycle
 from typing import Generic, TypeVar, cast
 
-import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq import Channel as RawChannel
 from aiormq.exceptions import (
@@ -26,6 +25,7 @@ from aiormq.exceptions import (
 from yarl import URL
 
 from toolwire.broker.errors import AccessDenied, Away, BrokerError, Closed
+from toolwire.broker.wire import WiredConnection
 from toolwire.contracts.errors import ConfigurationError
 
 log = logging.getLogger("toolwire.broker")
@@ -45,7 +45,7 @@ _STEADY_SECONDS = 1.0
 _REFUSALS = (ProbableAuthenticationError, AuthenticationError, InvalidFrameError)
 
 T = TypeVar("T")
-Session = Callable[[AbstractConnection], Awaitable[None]]
+Session = Callable[[WiredConnection], Awaitable[None]]
 
 
 class Gate(Generic[T]):
@@ -60,6 +60,11 @@ class Gate(Generic[T]):
     def value(self) -> T | None:
         """What is held now."""
         return self._value
+
+    @property
+    def error(self) -> Exception | None:
+        """What is raised in those who come, if so."""
+        return self._error
 
     def open(self, value: T) -> None:
         """Give `value` to those who wait and to those who come."""
@@ -154,8 +159,8 @@ class Link:
             obey_cancellation()
             await asyncio.sleep(next(pauses))
 
-    async def _connect(self, url: URL) -> AbstractConnection | None:
-        connection = aio_pika.Connection(url, client_properties={"connection_name": self._name})
+    async def _connect(self, url: URL) -> WiredConnection | None:
+        connection = WiredConnection(url, name=self._name)
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await connection.connect()
@@ -180,7 +185,7 @@ class Link:
                 await _close(connection)
         return None
 
-    async def _serve(self, connection: AbstractConnection, url: URL) -> None:
+    async def _serve(self, connection: WiredConnection, url: URL) -> None:
         lost = _loss_of(connection)
         session = asyncio.ensure_future(self._session(connection))
         try:
@@ -253,13 +258,11 @@ async def raw_channel(channel: AbstractChannel) -> RawChannel:
     return cast("RawChannel", await channel.get_underlay_channel())
 
 
-def on_loss(channel: RawChannel, call: Callable[[], None]) -> None:
-    """Have `call` called when `channel` is closed, by whomever."""
+def on_loss(channel: RawChannel, call: Callable[[BaseException | None], None]) -> None:
+    """Have `call` called when `channel` is closed, by whomever, with the error that says why."""
 
     def closed(lost: "asyncio.Future[object]") -> None:
-        if not lost.cancelled():
-            lost.exception()  # those who use the channel are told; asyncio need not log it
-        call()
+        call(None if lost.cancelled() else lost.exception())
 
     # aiormq annotates "a future", of what it does not say
     cast("asyncio.Future[object]", channel.closing).add_done_callback(closed)  # pyright: ignore[reportUnknownMemberType]
@@ -274,11 +277,18 @@ async def close_channel(channel: AbstractChannel) -> None:
             await channel.close(ChannelClosed(200, "no longer needed"))
 
 
-async def _close(connection: AbstractConnection) -> None:
-    """Close politely, but never wait for a peer that is gone."""
-    with suppress(*LINK_ERRORS):
-        async with asyncio.timeout(CLOSE_SECONDS):
-            await connection.close()
+async def _close(connection: WiredConnection) -> None:
+    """Close politely, but never wait for a peer that is gone, or that reads nothing (a memory alarm).
+
+    aiormq waits until all is written, and does so again when it is cancelled.
+    """
+    giving_up = asyncio.get_running_loop().call_later(CLOSE_SECONDS, connection.wire.abort)
+    try:
+        with suppress(*LINK_ERRORS):
+            async with asyncio.timeout(2 * CLOSE_SECONDS):
+                await connection.close()
+    finally:
+        giving_up.cancel()
 
 
 def _ending(session: asyncio.Future[None]) -> str:

@@ -6,6 +6,8 @@ from types import MappingProxyType
 
 from toolwire.broker.topology import Route
 
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
@@ -13,7 +15,9 @@ class Outgoing:
 
     `message_id` is unique among what is in flight and stays over retries. `mandatory` asks the broker
     to return what no queue is bound for. `insist`: try again for a moment after a nack, which may be a
-    leader's election; without it a nack is the end.
+    leader's election; without it a nack is the end. `company`: how many lines may travel in one message
+    with this one, itself counted; where it is more than 1, `body` is one line. What is published in the same
+    turn of the loop with the same destination travels together.
     """
 
     route: Route
@@ -22,4 +26,5 @@ class Outgoing:
     message_id: str
     mandatory: bool = True
     insist: bool = True
-    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    headers: Mapping[str, str] = field(default_factory=lambda: _NO_HEADERS)
+    company: int = 1

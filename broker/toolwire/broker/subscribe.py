@@ -4,16 +4,17 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from secrets import token_hex
 
-from aio_pika.abc import AbstractConnection
 from aiormq import Channel as RawChannel
 from aiormq.abc import DeliveredMessage
 from aiormq.exceptions import ChannelAccessRefused, ChannelLockedResource, ChannelNotFoundEntity
 from pamqp.commands import Basic
 
 from toolwire.broker.declare import declare
-from toolwire.broker.delivery import Delivery, received
+from toolwire.broker.delivery import Delivery
 from toolwire.broker.errors import AccessDenied, BrokerError
+from toolwire.broker.intake import Intake
 from toolwire.broker.link import (
     LINK_ERRORS,
     backoff,
@@ -24,6 +25,7 @@ from toolwire.broker.link import (
     raw_channel,
 )
 from toolwire.broker.topology import Queue
+from toolwire.broker.wire import WiredConnection
 
 log = logging.getLogger("toolwire.broker")
 
@@ -37,11 +39,11 @@ class Subscription:
     """What to consume.
 
     `queue` is called for every channel, so that it can give a fresh name. `handler` is a plain function,
-    called in the order of arrival; what takes time it starts as a task of its own, because aiormq
-    cancels its callbacks when the channel is lost. A handler that raises costs its message: it is
-    rejected without requeueing. `prefetch`: how many may be un-acked. `acks=False`: the broker counts a
-    message as handled when it is sent. `instead` gives the queue to consume, until the channel is lost, where
-    the other one lives on a node of the cluster that is down.
+    called in the order of arrival; what takes time it starts as a task of its own, because nothing else is
+    read meanwhile. A handler that raises costs its message: it is rejected without requeueing. `prefetch`:
+    how many may be un-acked. `acks=False`: the broker counts a message as handled when it is sent. `instead`
+    gives the queue to consume, until the channel is lost, where the other one lives on a node of the cluster
+    that is down.
     """
 
     queue: Callable[[], Queue]
@@ -79,7 +81,7 @@ class Keeper:
         """Wait until the subscription is not consuming."""
         await self._idle.wait()
 
-    async def keep(self, connection: AbstractConnection) -> None:
+    async def keep(self, connection: WiredConnection) -> None:
         """Consume on `connection`, on one channel after another, until cancelled."""
         for pause in backoff():
             try:
@@ -97,7 +99,7 @@ class Keeper:
             obey_cancellation()
             await asyncio.sleep(pause)
 
-    async def _declared(self, connection: AbstractConnection) -> Queue:
+    async def _declared(self, connection: WiredConnection) -> Queue:
         """The queue to consume, declared."""
         queue, instead = self._subscription.queue(), self._subscription.instead
         try:
@@ -111,20 +113,27 @@ class Keeper:
             await declare(connection, [queue], exchanges=False)
         return queue
 
-    async def _hold_channel(self, connection: AbstractConnection, queue: Queue) -> None:
+    async def _hold_channel(self, connection: WiredConnection, queue: Queue) -> None:
         """Consume `queue` on one channel. Returns when it is lost or the broker cancels the consumer."""
         channel = await connection.channel(publisher_confirms=False)
         try:
             if self._subscription.acks:
                 await channel.set_qos(prefetch_count=self._subscription.prefetch)
-            await self._follow(await raw_channel(channel), queue)
+            raw = await raw_channel(channel)
+            subscription = self._subscription
+            intake = Intake(connection.wire, raw.number, subscription.handler, acks=subscription.acks)
+            on_loss(raw, lambda _: intake.lost())
+            try:
+                await self._follow(raw, intake, queue)
+            finally:
+                intake.close()
         except (ChannelAccessRefused, ChannelLockedResource) as error:
             raise AccessDenied(f"queue {queue.name} cannot be consumed: {error}") from error
         finally:
             if not is_cancelled():  # else the connection is closed next, and the channel with it
                 await close_channel(channel)
 
-    async def _follow(self, raw: RawChannel, queue: Queue) -> None:
+    async def _follow(self, raw: RawChannel, intake: Intake, queue: Queue) -> None:
         """Do what is wanted, whenever something has changed."""
         cancelled_tags: set[str | None] = set()
 
@@ -133,12 +142,12 @@ class Keeper:
             self._stirred.set()
 
         raw.on_consumer_cancel_callbacks.add(cancelled)
-        on_loss(raw, self._stirred.set)
+        on_loss(raw, lambda _: self._stirred.set())
         tag: str | None = None
         while not raw.is_closed and tag not in cancelled_tags:
             self._stirred.clear()
             if self._wanted and tag is None:
-                tag = await self._consume(raw, queue)
+                tag = await self._consume(raw, intake, queue)
                 self._note(queue.name)
             elif not self._wanted and tag is not None:
                 await raw.basic_cancel(tag)
@@ -147,22 +156,17 @@ class Keeper:
             obey_cancellation()
             await self._stirred.wait()
 
-    async def _consume(self, raw: RawChannel, queue: Queue) -> str | None:
-        answer = await raw.basic_consume(
+    async def _consume(self, raw: RawChannel, intake: Intake, queue: Queue) -> str:
+        tag = f"toolwire.{token_hex(16)}"
+        intake.expect(tag)  # the first message may come together with the broker's consent
+        await raw.basic_consume(
             queue.name,
-            self._received,
+            _overlook,
             no_ack=not self._subscription.acks,
             exclusive=queue.exclusive_consumer,
+            consumer_tag=tag,
         )
-        return answer.consumer_tag
-
-    async def _received(self, message: DeliveredMessage) -> None:
-        delivery = received(message, acks=self._subscription.acks)
-        try:
-            self._subscription.handler(delivery)
-        except Exception:
-            log.exception("the handler of %s failed: the message is given up", delivery.exchange)
-            await delivery.reject(requeue=False)
+        return tag
 
     def _note(self, consuming: str | None) -> None:
         if consuming == self.consuming:
@@ -173,3 +177,7 @@ class Keeper:
         else:
             self._idle.clear()
         self._changed()
+
+
+async def _overlook(message: DeliveredMessage) -> None:
+    """What aiormq is given for a callback: the intake takes every message, before aiormq sees it."""

@@ -38,6 +38,12 @@ ASIDE_KEY = "x-toolwire-routing-key"
 """The same: the key that the message came under."""
 ASIDE_TIME = "x-toolwire-time"
 """The same: when, in milliseconds since 1970-01-01 UTC, as a text."""
+SUSPECT = "tw-suspect"
+"""The header of a request that was with a replica which was lost, published again alone. Nobody signs it, and
+it decides nothing but how carefully the request is begun."""
+PASSES = "tw-passes"
+"""The same, where replicas without a free place have passed a request on: how many. It decides nothing but
+whether the next one may do so, too."""
 
 _SECOND = 1000
 _DAY = 24 * 60 * 60 * _SECOND

@@ -5,8 +5,6 @@ Two choices come first: the key, and the type that is signed.
 
 from contextlib import suppress
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from tests.fuzz import invariants, vectors
 from tests.fuzz.signing import TYPES, seed, signed
 from tests.fuzz.target import Target
@@ -25,7 +23,7 @@ from toolwire.services.requests.authenticate import read_control
 
 CHOICES = 2
 CLIENT = "client-1"
-OTHER = Ed25519Signer("server-2.1", Ed25519PrivateKey.from_private_bytes(b"\x04" * 32))
+OTHER = Ed25519Signer("server-2.1", b"\x04" * 32)
 SECRET = HmacKey("client-001.1", b"t" * 32)
 SIGNERS: tuple[Signer, ...] = (OWN, SECRET, OTHER)
 PINNED = Keyring([key_of(OWN, SERVER), Key(SECRET.kid, SERVER, SECRET), key_of(OTHER, "server-2")])

@@ -13,6 +13,7 @@ from pamqp.header import ContentHeader
 from tests.adversity.raw_amqp import CONTENT_TYPE, HEADERS, POISONS, TIMESTAMP, TYPE, long, properties, short
 from tests.fuzz.target import Target
 from toolwire.broker.delivery import received
+from toolwire.broker.frames import content_of, deliver_of
 
 HEADER_FRAME, METHOD_FRAME, FRAME_END = 2, 1, b"\xce"
 BASIC, DELIVER = 60, 60
@@ -69,6 +70,10 @@ def _check_header(data: bytes) -> None:
     told = commands.Basic.Deliver("tag", 1, False, "tw.requests", "server-1.add")
     delivery = received(DeliveredMessage(told, header, b"{}", cast("Any", None)), acks=False)
     _check_readable(delivery)
+    content = content_of(FIXED + data)
+    as_fetched = (delivery.type, delivery.content_type, delivery.content_encoding, delivery.malformed)
+    assert (content.type, content.content_type, content.content_encoding, content.malformed) == as_fetched
+    assert content.size == BODY_BYTES
 
 
 def _check_method(key: bytes) -> None:
@@ -80,6 +85,7 @@ def _check_method(key: bytes) -> None:
     delivery = received(DeliveredMessage(told, EMPTY, b"{}", cast("Any", None)), acks=False)
     _check_readable(delivery)
     assert (delivery.malformed is None) == _is_text(key), "a routing key that is no text is not told"
+    assert deliver_of(struct.pack(">HH", BASIC, DELIVER) + arguments).key == delivery.routing_key
 
 
 def _check_readable(delivery: Any) -> None:

@@ -30,7 +30,7 @@ from toolwire.contracts.errors import Code
 from toolwire.contracts.jobs import Status
 from toolwire.contracts.keys import HmacKey, Key, Keyring
 from toolwire.services.requests.authenticate import Authentic, Refused, Unreadable, authenticate
-from toolwire.services.requests.decide import SKEW_MS, Policy, Usage, decide, is_new
+from toolwire.services.requests.decide import SKEW_MS, Policy, Usage, decide
 from toolwire.services.requests.plans import Answer, Leave, Plan
 from toolwire.services.store.port import Record
 
@@ -171,7 +171,13 @@ def _members(text: bytes) -> dict[str, object] | None:
 
 
 def _check_decided(asked: Authentic, record: Record | None, usage: Usage) -> None:
-    plan = decide(asked, record, usage, POLICY, NOW)
+    counted: list[Usage] = []
+
+    def counting() -> Usage:
+        counted.append(usage)
+        return usage
+
+    plan = decide(asked, record, counting, POLICY, NOW)
     if isinstance(plan, Answer):
         assert plan.broke is None, f"a tool's model broke: {plan.broke!r}"
         if plan.reply.error is not None:
@@ -181,7 +187,7 @@ def _check_decided(asked: Authentic, record: Record | None, usage: Usage) -> Non
     )
     assert forbidden == (asked.request.client_id != asked.key.owner), "a client speaks for another"
     if not isinstance(plan, Answer | Leave):
-        assert is_new(asked, record, POLICY, NOW), "what runs was not counted"
+        assert counted, "what runs was not counted"
         _check_runs(asked, record, usage, plan)
 
 
