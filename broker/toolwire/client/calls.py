@@ -22,11 +22,11 @@ from toolwire.contracts.builtin import (
     JobList,
     ServerIdentity,
 )
-from toolwire.contracts.envelopes import Arguments
+from toolwire.contracts.encoding import JsonText
 from toolwire.contracts.errors import DeadlineExceeded, JobNotOver, ToolwireError, UsageError
 from toolwire.contracts.jobs import Status
 from toolwire.contracts.names import ID_PATTERN, TOOL_PATTERN, is_id, is_tool_name
-from toolwire.contracts.signatures import jsonable_arguments
+from toolwire.contracts.signatures import arguments_text
 from toolwire.contracts.tools import Contract, JobTool
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Read = Callable[[JsonValue], Any]
 Given = Mapping[str, Any] | BaseModel
+NO_ARGUMENTS: Given = {}
 
 
 class Calls:
@@ -44,6 +45,7 @@ class Calls:
     def __init__(self, exchange: "Exchange", options: Options) -> None:
         self._exchange = exchange
         self._options = options
+        self._about_job = about_job(exchange, options)
 
     def options(self, **changes: Unpack[Changes]) -> "Calls":
         """The same client, asking otherwise; `Options` says what each means, and refuses what cannot be."""
@@ -164,7 +166,7 @@ class Calls:
 
     # --- what these are made of ---
 
-    async def _begin(self, name: str, arguments: Arguments, read: Read) -> Any:
+    async def _begin(self, name: str, arguments: JsonText, read: Read) -> Any:
         """The result or, of a long-running tool, the `Job`."""
         question = call_of(name, arguments, self._options)
         reply = await self._exchange.ask(question)
@@ -182,8 +184,13 @@ class Calls:
             following.learn(reply.newest)
         # An earlier attempt may have made the job: what was told since then came to nobody who knew of it.
         following.missed = following.missed or len(reply.digests) > 1
-        ask = about_job(self._exchange, self._options)
-        return Job(following, ask, read, request_id=question.request_id, deadline_ms=question.deadline_ms)
+        return Job(
+            following,
+            self._about_job,
+            read,
+            request_id=question.request_id,
+            deadline_ms=question.deadline_ms,
+        )
 
     async def _built_in(self, tool: str, args: Given, returns: type[R]) -> R:
         return await self.call(tool, args, returns=returns)
@@ -200,10 +207,10 @@ def overdue(job: Job[Any]) -> DeadlineExceeded:
 
 def _understood(
     tool: Contract[Any, Any] | str, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[str, Arguments, Read]:
+) -> tuple[str, JsonText, Read]:
     """The tool's name, its arguments as JSON and what reads its result."""
     if isinstance(tool, Contract):
-        return tool.name, tool.encode(*args, **kwargs), reader_of(tool)
+        return tool.name, tool.write(*args, **kwargs), reader_of(tool)
     if not isinstance(tool, str):  # pyright: ignore[reportUnnecessaryIsInstance] - not everybody has a type checker
         raise UsageError(f"{tool!r} is no tool: decorate it with @service.tool(), or pass the tool's name")
     if not is_tool_name(tool):
@@ -215,4 +222,4 @@ def _understood(
             f"timeout and the like go to options(…): client.options(timeout=5).call({tool!r}, {{…}})"
         )
     given: Given | None = args[0] if args else None
-    return tool, {} if given is None else jsonable_arguments(given), reader_as(tool, returns)
+    return tool, arguments_text(NO_ARGUMENTS if given is None else given), reader_as(tool, returns)

@@ -42,7 +42,7 @@ class Client(Calls):
         timeout: float | None = None,
         transport: "Transport | None" = None,
     ) -> None:
-        # Imported here: aio-pika, cryptography and pydantic-settings take longer than all the rest.
+        # Imported here: aio-pika, PyNaCl and pydantic-settings take longer than all the rest.
         from toolwire.broker.transport import AmqpTransport
         from toolwire.client.exchange import Exchange
         from toolwire.client.home import Home

@@ -5,6 +5,7 @@ import os
 import random
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import lru_cache
 from typing import Self
 
 from toolwire.broker.consume import Subscription
@@ -16,11 +17,13 @@ from toolwire.client import failures
 from toolwire.client.clock import now_ms
 from toolwire.client.identity import Identity
 from toolwire.client.ledger import Ledger, Pending
+from toolwire.client.pace import MOST_TOOLS, Pace, ToolPace
 from toolwire.client.pins import Pins
 from toolwire.client.questions import Question, Reply
 from toolwire.client.replicas import watch_replicas
 from toolwire.client.replies import Replies
-from toolwire.client.tracing import sending
+from toolwire.client.tracing import is_in_use, sending
+from toolwire.contracts.call_lines import seal_request
 from toolwire.contracts.envelopes import Request, Response
 from toolwire.contracts.errors import (
     AnswerNotVerified,
@@ -29,15 +32,17 @@ from toolwire.contracts.errors import (
     NoSuchServer,
     NotAccepted,
     RemoteError,
-    ToolwireError,
     UsageError,
 )
 from toolwire.contracts.identifiers import NONCE_BYTES, nonce
-from toolwire.contracts.sealing import digest, seal
+from toolwire.contracts.lines import MAX_LINES
+from toolwire.contracts.sealing import digest
 
 REPLY_PREFETCH = 256
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
+
+_route = lru_cache(MOST_TOOLS)(request_route)
 
 
 class Exchange:
@@ -45,6 +50,7 @@ class Exchange:
 
     def __init__(self, transport: Transport, identity: Identity, pins: Pins) -> None:
         self.ledger = Ledger()
+        self._pace = Pace()
         self._identity = identity
         self._pins = pins
         name = f"toolwire client {identity.client_id}.{identity.instance}"
@@ -96,45 +102,61 @@ class Exchange:
         until = asyncio.get_running_loop().time() + question.timeout
         if question.server_id not in self._identity.pinned_servers:
             await self._refuse_stranger(question)
-        with (
-            self.ledger.expecting(
-                question.server_id, question.request_id, submission=question.submission
-            ) as pending,
-            sending(question.server_id, question.tool, question.request_id, self._identity.client_id) as sent,
-        ):
+        with self.ledger.expecting(
+            question.server_id, question.request_id, submission=question.submission
+        ) as pending:
+            if is_in_use():
+                response = await self._insist_traced(question, pending, until)
+            else:  # not even an empty span is made
+                response = await self._insist(question, pending, until)
+            return Reply(response, tuple(pending.attempts), pending.newest)
+
+    async def _insist_traced(self, question: Question, pending: Pending, until: float) -> Response:
+        who = self._identity.client_id
+        with sending(question.server_id, question.tool, question.request_id, who) as sent:
             response = await self._insist(replace(question, trace=sent.trace), pending, until)
             if response.error is not None:
                 sent.failed(response.error.code)
-            return Reply(response, frozenset(pending.digests), pending.newest)
+            return response
 
     async def _insist(self, question: Question, pending: Pending, until: float) -> Response:
         """Attempt after attempt, until there is an answer that is worth telling."""
         now = asyncio.get_running_loop().time
+        pace = self._pace.of(question.server_id, question.tool)
         pause = FIRST_PAUSE_S
         refusal: RemoteError | None = None
-        while True:
-            await self._send(question, pending, until)
-            try:
-                response = await _next(pending, until)
-            except TimeoutError:
-                raise _late(question, pending) from refusal
-            if response is None:
-                continue
-            if response.error is None or not response.error.retryable:
-                return response
-            refusal = RemoteError.of(response.error)
-            wait = random.uniform(0, pause) + (refusal.retry_after_ms or 0) / 1000  # noqa: S311 - spreads retries
-            if now() + wait >= until:
-                return response
-            await asyncio.sleep(wait)
-            pause = min(2 * pause, LONGEST_PAUSE_S)
-
-    async def _send(self, question: Question, pending: Pending, until: float) -> None:
-        """Send one attempt. Returns when it is confirmed, or when that no longer matters: something came."""
-        earlier = bool(pending.digests)
+        pace.begin(now())
         try:
-            await self._consumer.wait_ready(_left(until))
-            await self._publisher.publish(self._attempt(question, pending), timeout=_left(until))
+            while True:
+                await self._send(question, pending, until, pace)
+                try:
+                    response = await pending.inbox.get(until)
+                except TimeoutError:
+                    raise _late(question, pending) from refusal
+                if response is None:
+                    continue
+                if not isinstance(response, Response):
+                    raise response
+                pace.answered(pending.took(response), now(), ok=response.error is None)
+                if response.error is None or not response.error.retryable:
+                    return response
+                refusal = RemoteError.of(response.error)
+                wait = random.uniform(0, pause) + (refusal.retry_after_ms or 0) / 1000  # noqa: S311 - spreads retries
+                if now() + wait >= until:
+                    return response
+                await asyncio.sleep(wait)
+                pause = min(2 * pause, LONGEST_PAUSE_S)
+        finally:
+            pace.end(pending.silence())
+
+    async def _send(self, question: Question, pending: Pending, until: float, pace: ToolPace) -> None:
+        """Send one attempt. Returns when it is confirmed, or when that no longer matters: something came."""
+        earlier = bool(pending.attempts)
+        try:
+            if not self._consumer.ready:
+                await self._consumer.wait_ready(_left(until))
+            company = _company(question, pace, earlier=earlier)
+            await self._publisher.publish(self._attempt(question, pending, company), timeout=_left(until))
         except BrokerError as error:
             if not pending.inbox.empty():
                 return
@@ -143,14 +165,16 @@ class Exchange:
                 failure = _late(question, pending)
             raise failure from error
 
-    def _attempt(self, question: Question, pending: Pending) -> Outgoing:
+    def _attempt(self, question: Question, pending: Pending, company: int) -> Outgoing:
         """The question as a message: a fresh nonce and time for every attempt."""
         now, due = now_ms(), question.run_at_ms
-        request = Request(
+        once = nonce(os.urandom(NONCE_BYTES))
+        line = seal_request(
+            self._identity.signer(question.server_id),
             ts_ms=now,
             server_id=question.server_id,
             request_id=question.request_id,
-            nonce=nonce(os.urandom(NONCE_BYTES)),
+            nonce=once,
             deadline_ms=question.deadline_ms,
             client_id=self._identity.client_id,
             tool=question.tool,
@@ -161,10 +185,9 @@ class Exchange:
             priority=question.priority,
             trace=question.trace,
         )
-        line = seal(request, self._identity.signer(question.server_id))
         self.ledger.sent(pending, digest(line))
-        route = request_route(question.server_id, question.tool)
-        return Outgoing(route, line, type=Request.TYPE, message_id=request.nonce)
+        route = _route(question.server_id, question.tool)
+        return Outgoing(route, line, type=Request.TYPE, message_id=once, company=company)
 
     async def _refuse_stranger(self, question: Question) -> None:
         """Nothing is asked of a server whose answer could not be verified: it would run for nobody."""
@@ -181,12 +204,13 @@ class Exchange:
         )
 
 
-async def _next(pending: Pending, until: float) -> Response | None:
-    async with asyncio.timeout_at(until):
-        news = await pending.inbox.get()
-    if isinstance(news, ToolwireError):
-        raise news
-    return news
+def _company(question: Question, pace: ToolPace, *, earlier: bool) -> int:
+    """How many requests may share the message of an attempt."""
+    if earlier:
+        return 1  # what was sent before may be what it waits for: another attempt is nobody's company
+    if question.submission:
+        return MAX_LINES  # whoever accepts a job need not be who runs it: there is nothing to spread
+    return pace.company(asyncio.get_running_loop().time())
 
 
 def _left(until: float) -> float:

@@ -1,10 +1,8 @@
 """What a client knows of one job, and who in this program wants to hear more."""
 
-import asyncio
-from collections.abc import Generator
-from contextlib import contextmanager
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
+from toolwire.client.inbox import Inbox
 from toolwire.contracts.envelopes import Event
 from toolwire.contracts.errors import ToolwireError
 from toolwire.contracts.snapshots import JobSnapshot
@@ -13,12 +11,28 @@ News: TypeAlias = Event | JobSnapshot | ToolwireError | None
 """An event, the answer to a look or its failure; None: news may have been missed, look again."""
 
 
-class Listener(asyncio.Queue[News]):
-    """News for one reader, oldest first; bounded, the newest of those that wait to be read."""
+class Listener(Inbox[News]):
+    """News for one reader, oldest first, for as long as the block lasts.
+
+    Bounded: the newest of those that wait to be read.
+    """
+
+    __slots__ = ("_following", "_most")
+
+    def __init__(self, following: "Following", most: int) -> None:
+        super().__init__()
+        self._following = following
+        self._most = most
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._following.leave(self)
 
     def tell(self, news: News) -> None:
         """Add to the news."""
-        if self.full():
+        if self._most and self.qsize() >= self._most:
             self.get_nowait()
         self.put_nowait(news)
 
@@ -28,9 +42,13 @@ class Following:
 
     `digests` are those of the request that made the job, where this client surely sent it first; None where
     somebody else may have: another process, under the same request id or before `client.job(id)`.
+
+    Small, because a program may keep a hundred thousand: what few of them have is made when it is needed.
     """
 
-    def __init__(self, server_id: str, job_id: str, digests: frozenset[str] | None) -> None:
+    __slots__ = ("__weakref__", "_listeners", "_told", "digests", "job_id", "missed", "newest", "server_id")
+
+    def __init__(self, server_id: str, job_id: str, digests: tuple[str, ...] | None) -> None:
         self.server_id = server_id
         self.job_id = job_id
         self.digests = digests
@@ -38,7 +56,7 @@ class Following:
         self.missed = False
         """Whether events may have been lost since the last look."""
         self._told = -1
-        self._listeners: set[Listener] = set()
+        self._listeners: tuple[Listener, ...] = ()
 
     def tell(self, event: Event) -> str | None:
         """Take a verified event of this job, or say in one word why not."""
@@ -65,15 +83,15 @@ class Following:
         """End the waiting of every listener."""
         self._spread(error)
 
-    @contextmanager
-    def listening(self, most: int = 0) -> Generator[Listener]:
+    def listening(self, most: int = 0) -> Listener:
         """A listener that gets all news from now on, and keeps at most so many that wait."""
-        listener = Listener(most)
-        self._listeners.add(listener)
-        try:
-            yield listener
-        finally:
-            self._listeners.discard(listener)
+        listener = Listener(self, most)
+        self._listeners = (*self._listeners, listener)
+        return listener
+
+    def leave(self, listener: Listener) -> None:
+        """Tell it nothing more."""
+        self._listeners = tuple(each for each in self._listeners if each is not listener)
 
     def _spread(self, news: News) -> None:
         for listener in self._listeners:

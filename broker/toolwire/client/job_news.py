@@ -2,11 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
 from typing import Self, TypeVar
 
 from toolwire.client.clock import now_ms
-from toolwire.client.following import Following, News
+from toolwire.client.following import Following, Listener, News
 from toolwire.contracts.envelopes import Event
 from toolwire.contracts.errors import (
     BrokerAway,
@@ -57,14 +56,13 @@ class JobNews:
         self._most = most
         self._looking: asyncio.Task[None] | None = None
         self._trouble: ToolwireError | None = None
-        self._listening = ExitStack()
 
     async def __aenter__(self) -> Self:
-        self._news = self._listening.enter_context(self._following.listening(self._most))
+        self._news: Listener = self._following.listening(self._most)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._listening.close()
+        self._following.leave(self._news)
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)
@@ -119,8 +117,8 @@ class JobNews:
         newest = self._following.newest
         pause = self._look_every or ((newest and newest.poll_after_ms) or LOOK_EVERY_MS) / 1000
         try:
-            async with asyncio.timeout(pause if left is None else min(pause, left)):
-                return await self._news.get()
+            until = asyncio.get_running_loop().time() + (pause if left is None else min(pause, left))
+            return await self._news.get(until)
         except TimeoutError:
             return None
 

@@ -32,11 +32,10 @@ NOTHING_SEEN = -1
 
 
 class Job(Generic[R_co]):
-    """A job of one server. The server has it on record: this object may be lost, the id is enough.
+    """A job of one server. The server has it on record: this object may be lost, the id is enough."""
 
-    `request_id` and `deadline_ms` are those of the submission; None for a job that `client.job(id)` found
-    again.
-    """
+    # A program may keep a hundred thousand: each takes a third of what it would without slots.
+    __slots__ = ("_ask", "_deadline_ms", "_following", "_read", "_request_id")
 
     def __init__(
         self,
@@ -47,16 +46,34 @@ class Job(Generic[R_co]):
         request_id: str | None = None,
         deadline_ms: int | None = None,
     ) -> None:
-        self.id = following.job_id
-        self.server_id = following.server_id
-        self.request_id = request_id
+        self._request_id = request_id
         self._following = following
         self._ask = ask
         self._read = read
-        self.deadline_ms = deadline_ms
+        self._deadline_ms = deadline_ms
 
     def __repr__(self) -> str:
         return f"<Job {self.id} of {self.server_id}>"
+
+    @property
+    def id(self) -> str:
+        """What the server knows it by."""
+        return self._following.job_id
+
+    @property
+    def server_id(self) -> str:
+        """Whose job it is."""
+        return self._following.server_id
+
+    @property
+    def request_id(self) -> str | None:
+        """That of the submission; None for a job that `client.job(id)` found again."""
+        return self._request_id
+
+    @property
+    def deadline_ms(self) -> int | None:
+        """When it ends at the latest, by its submission; None for a job that `client.job(id)` found again."""
+        return self._deadline_ms
 
     async def poll(self) -> JobSnapshot:
         """The job as it stands now. Raises like a call; `JobNotFound` where this client has no such job."""

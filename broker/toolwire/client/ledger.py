@@ -1,48 +1,76 @@
 """What a client waits for: requests, by the digests of their attempts, and jobs that it follows."""
 
-import asyncio
 import time
 from collections import Counter
-from collections.abc import Generator, Iterable, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from typing import Self
 from weakref import WeakValueDictionary
 
 from toolwire.client.answers import Answer, Drop
 from toolwire.client.following import Following
+from toolwire.client.inbox import Inbox
 from toolwire.contracts.envelopes import Event, Response
 from toolwire.contracts.errors import CallFailed, ClientClosed, Code
 from toolwire.contracts.snapshots import JobSnapshot
 
+_NONE_REFUSED: frozenset[str] = frozenset()
+
 
 class Pending:
-    """One request that waits for its answer.
+    """One request that waits for its answer, for as long as the block lasts: `with ledger.expecting(…)`.
 
     `inbox` gets the answers; None: an answer may have been lost with its connection; an error: waiting is of
-    no use. `newest` is what events told of the job that the request made, before its answer came.
+    no use. `newest` is what events told of the job that the request made, before its answer came. `attempts`
+    are the digests of what was sent, each with its time (monotonic, in seconds).
     """
 
-    def __init__(
-        self, server_id: str, request_id: str, *, submission: bool, unverified: Counter[str]
-    ) -> None:
+    __slots__ = (
+        "_ledger",
+        "_refused",
+        "_unverified_before",
+        "answered",
+        "attempts",
+        "inbox",
+        "newest",
+        "request_id",
+        "server_id",
+        "since",
+        "submission",
+    )
+
+    def __init__(self, ledger: "Ledger", server_id: str, request_id: str, *, submission: bool) -> None:
         self.server_id = server_id
         self.request_id = request_id
         self.submission = submission
         self.since = time.monotonic()
-        self.digests: set[str] = set()
-        self.inbox: asyncio.Queue[Response | CallFailed | None] = asyncio.Queue()
+        self.attempts: dict[str, float] = {}
+        self.answered = False
+        """Whether the newest attempt was."""
+        self.inbox: Inbox[Response | CallFailed | None] = Inbox()
         self.newest: JobSnapshot | None = None
-        self._refused: set[str] = set()
-        self._unverified_before = unverified.copy()
-        self._unverified = unverified
+        self._ledger = ledger
+        self._refused = _NONE_REFUSED
+        self._unverified_before = ledger.unverified_lines
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ledger.forget(self)
 
     def unverified(self) -> tuple[str, ...]:
         """Why messages during the wait could not be verified; one of them may have been the answer."""
-        return tuple(sorted(self._unverified - self._unverified_before))
+        return self._ledger.unverified_since(self._unverified_before)
 
-    def unread(self) -> list[Response]:
-        """The answers that came after the one that ended the wait, before it was over."""
-        waiting = [self.inbox.get_nowait() for _ in range(self.inbox.qsize())]
-        return [news for news in waiting if isinstance(news, Response)]
+    def took(self, response: Response) -> float:
+        """How long after the attempt that it answers it came, in seconds."""
+        return time.monotonic() - self.attempts[response.request_digest]
+
+    def silence(self) -> float | None:
+        """For how many seconds the newest attempt has waited for an answer; None where it does not."""
+        if self.answered or not self.attempts:
+            return None
+        return time.monotonic() - max(self.attempts.values())
 
     def doubt(self, response: Response) -> str | None:
         """Why a true answer is not heard, in one word, or None.
@@ -57,7 +85,7 @@ class Pending:
         if response.error.retryable:
             if response.request_digest in self._refused:
                 return "repeated"
-            self._refused.add(response.request_digest)
+            self._refused |= {response.request_digest}
         return None
 
 
@@ -70,7 +98,10 @@ class Ledger:
         # Weak: a job is followed as long as somebody holds its `Job` or waits for it.
         self._followed: WeakValueDictionary[tuple[str, str], Following] = WeakValueDictionary()
         self._dropped: Counter[str] = Counter()
-        self._unverified: Counter[str] = Counter()
+        self.unverified_lines = 0
+        """How many messages and lines came that may have been anybody's answer."""
+        self._last_unverified: dict[str, int] = {}
+        """For each reason, which of those was the last: a wait compares numbers and copies no counts."""
 
     @property
     def dropped(self) -> Mapping[str, int]:
@@ -79,33 +110,39 @@ class Ledger:
 
     # --- what is waited for ---
 
-    @contextmanager
-    def expecting(self, server_id: str, request_id: str, *, submission: bool) -> Generator[Pending]:
-        """A place for the answers to one request, for as long as the block lasts."""
-        pending = Pending(server_id, request_id, submission=submission, unverified=self._unverified)
+    def expecting(self, server_id: str, request_id: str, *, submission: bool) -> Pending:
+        """A place for the answers to one request, for as long as its block lasts."""
+        pending = Pending(self, server_id, request_id, submission=submission)
         self._pending.add(pending)
-        try:
-            yield pending
-        finally:
-            self._pending.discard(pending)
-            for digest in pending.digests:
-                self._by_digest.pop(digest, None)
-            for _ in pending.unread():
+        return pending
+
+    def forget(self, pending: Pending) -> None:
+        """The wait is over. What came after the answer that ended it is not awaited."""
+        self._pending.discard(pending)
+        for digest in pending.attempts:
+            self._by_digest.pop(digest, None)
+        while not pending.inbox.empty():
+            if isinstance(pending.inbox.get_nowait(), Response):
                 self._drop("not_awaited")
 
     def sent(self, pending: Pending, digest: str) -> None:
         """Note one more attempt, before it is sent."""
-        pending.digests.add(digest)
+        pending.attempts[digest] = time.monotonic()
+        pending.answered = False
         self._by_digest[digest] = pending
+
+    def unverified_since(self, line: int) -> tuple[str, ...]:
+        """Why lines after that one, counted as `unverified_lines`, could not be verified."""
+        return tuple(sorted(reason for reason, last in self._last_unverified.items() if last > line))
 
     def follow(self, server_id: str, job_id: str, digests: Iterable[str] | None) -> Following:
         """Follow a job for as long as the returned object lives. All who follow one job share it."""
-        known = None if digests is None else frozenset(digests)
+        known = None if digests is None else tuple(digests)
         following = self._followed.get((server_id, job_id))
         if following is None:
             following = self._followed[server_id, job_id] = Following(server_id, job_id, known)
         elif following.digests is not None:
-            following.digests = None if known is None else following.digests | known
+            following.digests = None if known is None else tuple({*following.digests, *known})
         return following
 
     def servers_of_calls(self, older_than: float) -> set[str]:
@@ -119,19 +156,19 @@ class Ledger:
 
     def take(self, answer: Answer | Drop) -> None:
         """Hand an answer to whom it is for."""
-        match answer:
-            case Drop(reason, attributable):
-                self._drop(reason, attributable=attributable)
-            case Response():
-                self._take_response(answer)
-            case Event():
-                self._take_event(answer)
+        if isinstance(answer, Response):
+            self._take_response(answer)
+        elif isinstance(answer, Event):
+            self._take_event(answer)
+        else:
+            self._drop(answer.reason, attributable=answer.attributable)
 
     def _take_response(self, response: Response) -> None:
         pending = self._by_digest.get(response.request_digest)
         if reason := _mismatch(response, pending) or (pending and pending.doubt(response)):
             self._drop(reason)
         elif pending is not None:
+            pending.answered = True
             pending.inbox.put_nowait(response)
 
     def _take_event(self, event: Event) -> None:
@@ -149,14 +186,15 @@ class Ledger:
     def _drop(self, reason: str, *, attributable: bool = True) -> None:
         self._dropped[reason] += 1
         if not attributable:
-            self._unverified[reason] += 1
+            self.unverified_lines += 1
+            self._last_unverified[reason] = self.unverified_lines
 
     # --- what happens to all of them ---
 
     def reconnected(self) -> None:
         """Answers are consumed again. Those that came meanwhile may be lost: what waits asks again."""
         for pending in self._pending:
-            if pending.digests:
+            if pending.attempts:
                 pending.inbox.put_nowait(None)
         for following in list(self._followed.values()):
             following.look_again()

@@ -1,7 +1,7 @@
 """What is asked, and what comes back."""
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
@@ -10,22 +10,27 @@ from toolwire.client.clock import now_ms
 from toolwire.client.jobs import AskAboutJob, Told
 from toolwire.client.options import Options
 from toolwire.client.results import reader_as
-from toolwire.contracts.envelopes import Arguments, Response, Trace
+from toolwire.contracts.encoding import JsonText
+from toolwire.contracts.envelopes import Response, Trace
 from toolwire.contracts.errors import RemoteError, UsageError
 from toolwire.contracts.identifiers import UUID_RANDOM_BYTES, uuid7
+from toolwire.contracts.signatures import arguments_text
 from toolwire.contracts.snapshots import JobSnapshot
 
 if TYPE_CHECKING:
     from toolwire.client.exchange import Exchange
 
 
-@dataclass(frozen=True, slots=True)
+# Neither of the two is frozen, although nothing changes them: that would make each three times as dear.
+
+
+@dataclass(slots=True)
 class Question:
     """What to ask: it stays the same over all attempts."""
 
     server_id: str
     tool: str
-    args: Arguments
+    args: JsonText
     request_id: str
     deadline_ms: int
     """Until when the server may work on it."""
@@ -41,31 +46,46 @@ class Question:
     """Its answer is `accepted`, and it may wait in the queue while no replica runs."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reply:
-    """The answer to a question, and what events told before it came."""
+    """The answer to a question, and what events told before it came.
+
+    `digests` are those of all that was sent for it.
+    """
 
     response: Response
-    digests: frozenset[str]
+    digests: tuple[str, ...]
     newest: JobSnapshot | None
 
 
-def call_of(tool: str, args: Arguments, options: Options) -> Question:
+def call_of(tool: str, args: JsonText, options: Options) -> Question:
     """A call: its deadline is when the caller stops to wait. `UsageError` where it is to wait or to push."""
     if options.waits:
         raise UsageError("delay, run_at and priority are for jobs that are submitted; a call runs at once")
-    return _question(tool, args, options, lives=options.timeout)
+    now = now_ms()
+    return Question(
+        server_id=options.asked_server(),
+        tool=tool,
+        args=args,
+        request_id=options.request_id or _fresh_id(now),
+        deadline_ms=now + round(options.timeout * 1000),
+        timeout=options.timeout,
+        tool_rev=options.tool_rev,
+    )
 
 
-def submission_of(tool: str, args: Arguments, options: Options) -> Question:
+def submission_of(tool: str, args: JsonText, options: Options) -> Question:
     """A submission: the job may take longer than the wait for its acceptance."""
-    question = _question(tool, args, options, lives=options.deadline)
-    now = question.deadline_ms - round(options.deadline * 1000)
+    now = now_ms()
     run_at_ms = options.run_at_ms(now)
-    waits_ms = 0 if run_at_ms is None else run_at_ms - now
-    return replace(
-        question,
-        deadline_ms=question.deadline_ms + waits_ms,
+    return Question(
+        server_id=options.asked_server(),
+        tool=tool,
+        args=args,
+        request_id=options.request_id or _fresh_id(now),
+        deadline_ms=(now if run_at_ms is None else run_at_ms) + round(options.deadline * 1000),
+        timeout=options.timeout,
+        tool_rev=options.tool_rev,
         run_at_ms=run_at_ms,
         priority=options.priority,
         submission=True,
@@ -78,7 +98,8 @@ def about_job(exchange: "Exchange", options: Options) -> AskAboutJob:
     fresh = Options(options.timeout, options.server)
 
     async def ask(tool: str, job_id: str, returns: type[Told], /, **more: JsonValue) -> Told:
-        response = (await exchange.ask(call_of(tool, {"job_id": job_id, **more}, fresh))).response
+        args = arguments_text({"job_id": job_id, **more})
+        response = (await exchange.ask(call_of(tool, args, fresh))).response
         if response.error is not None:
             raise RemoteError.of(response.error)
         told: Told = reader_as(tool, returns)(response.result)
@@ -87,14 +108,5 @@ def about_job(exchange: "Exchange", options: Options) -> AskAboutJob:
     return ask
 
 
-def _question(tool: str, args: Arguments, options: Options, *, lives: float) -> Question:
-    now = now_ms()
-    return Question(
-        server_id=options.asked_server(),
-        tool=tool,
-        args=args,
-        request_id=options.request_id or uuid7(now, os.urandom(UUID_RANDOM_BYTES)),
-        deadline_ms=now + round(lives * 1000),
-        timeout=options.timeout,
-        tool_rev=options.tool_rev,
-    )
+def _fresh_id(now_ms: int) -> str:
+    return uuid7(now_ms, os.urandom(UUID_RANDOM_BYTES))

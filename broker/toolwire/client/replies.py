@@ -17,7 +17,8 @@ class Replies:
         self._ledger = ledger
         self._pinned = pinned
         self._client_id = client_id
-        self._acking: set[asyncio.Task[bool]] = set()
+        self._handled: list[Delivery] = []
+        self._acking: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         return self
@@ -30,9 +31,20 @@ class Replies:
         """Check every line of a message on its own: a bad one costs itself."""
         self._read(delivery)
         if delivery.receipt is not None:
-            acking = asyncio.create_task(delivery.ack())
-            self._acking.add(acking)
-            acking.add_done_callback(self._acking.discard)
+            self._handled.append(delivery)
+            if len(self._handled) == 1:
+                self._ack_soon()
+
+    def _ack_soon(self) -> None:
+        """One task for all that comes in this turn of the loop."""
+        acking = asyncio.create_task(self._ack())
+        self._acking.add(acking)
+        acking.add_done_callback(self._acking.discard)
+
+    async def _ack(self) -> None:
+        handled, self._handled = self._handled, []
+        for delivery in handled:
+            await delivery.ack()
 
     def _read(self, delivery: Delivery) -> None:
         if delivery.malformed is not None:
@@ -42,5 +54,6 @@ class Replies:
         if isinstance(lines, Drop):
             self._ledger.take(lines)
             return
+        now = now_ms()
         for line in lines:
-            self._ledger.take(read_answer(line, self._pinned, self._client_id, delivery.type, now_ms()))
+            self._ledger.take(read_answer(line, self._pinned, self._client_id, delivery.type, now))

@@ -1,6 +1,7 @@
 """Reads verified results as what the caller said to expect."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
@@ -24,7 +25,10 @@ from toolwire.contracts.tools import Contract, read_result
 
 R = TypeVar("R")
 
+MOST_KNOWN = 256
 
+
+@lru_cache(MOST_KNOWN)  # so that the jobs of a tool share one
 def reader_of(tool: Contract[Any, R]) -> Callable[[JsonValue], R]:
     """What reads a result by a tool's contract. It raises `ResultMismatch`."""
     return lambda result: _checked(tool.name, tool.decode_result, result)
@@ -33,9 +37,24 @@ def reader_of(tool: Contract[Any, R]) -> Callable[[JsonValue], R]:
 def reader_as(tool: str, returns: type[R] | TypeAdapter[R] | None) -> Callable[[JsonValue], Any]:
     """What reads a result as that type; None: any JSON value is as good. It raises `ResultMismatch`."""
     if returns is None:
-        return lambda result: result
-    adapter: TypeAdapter[Any] = returns if isinstance(returns, TypeAdapter) else TypeAdapter(returns)
+        return _as_it_is
+    adapter: TypeAdapter[Any] = returns if isinstance(returns, TypeAdapter) else _adapter(returns)
     return lambda result: _checked(tool, lambda value: read_result(adapter, value), result)
+
+
+def _as_it_is(result: JsonValue) -> JsonValue:
+    return result
+
+
+def _adapter(returns: Any) -> TypeAdapter[Any]:
+    try:
+        return _known_adapter(returns)
+    except TypeError:  # it cannot be hashed, such as an `Annotated` with a list in it
+        return TypeAdapter(returns)
+
+
+# Making one takes longer than reading a small result with it.
+_known_adapter = lru_cache(MOST_KNOWN)(TypeAdapter[Any])
 
 
 def outcome(tool: str, response: Response) -> JsonValue:
@@ -75,7 +94,12 @@ def accepted_job(tool: str, response: Response) -> str:
         raise NotAJob(tool, response.result)
     if response.status != Status.ACCEPTED:
         raise ResultMismatch(tool, f"it answered with the status {response.status!s}")
-    return reader_as(tool, AcceptedJob)(response.result).job_id  # type: ignore[no-any-return]
+    return _checked(tool, _accepted, response.result).job_id
+
+
+def _accepted(result: JsonValue) -> AcceptedJob:
+    # Its fields are texts, which are the same in Python as in JSON: pydantic need not read it from text.
+    return AcceptedJob.model_validate(result, strict=True)
 
 
 def _checked(tool: str, read: Callable[[JsonValue], R], result: JsonValue) -> R:

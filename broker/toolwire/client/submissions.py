@@ -22,8 +22,12 @@ P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
-IN_FLIGHT = 64
-"""How many submissions wait for their acceptance at a time, where nothing else is said."""
+IN_FLIGHT = 256
+"""How many submissions wait for their acceptance at a time, where nothing else is said.
+
+What waits together is sent, recorded and answered together: so many fill four messages, so that one is under
+way while others are worked on. More gains nothing, and waits in a queue that others use too.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ async def submit_all(
 
 async def _outcome(calls: "Calls", item: Submission[R]) -> Job[R] | ToolwireError:
     try:
-        chosen = calls.options(**item.changes)
+        chosen = calls.options(**item.changes) if item.changes else calls
         job: Job[R] = await chosen.submit(item.tool, *item.args, **item.kwargs)
     except ToolwireError as error:
         return error

@@ -19,15 +19,34 @@ R_co = TypeVar("R_co", covariant=True)
 class SyncJob(Generic[R_co]):
     """A `Job` whose methods wait. Each does and raises what the method of that name does there."""
 
+    __slots__ = ("_job", "_thread")
+
     def __init__(self, thread: LoopThread, job: Job[R_co]) -> None:
-        self.id = job.id
-        self.server_id = job.server_id
-        self.request_id = job.request_id
         self._thread = thread
         self._job = job
 
     def __repr__(self) -> str:
         return f"<SyncJob {self.id} of {self.server_id}>"
+
+    @property
+    def id(self) -> str:
+        """What the server knows it by."""
+        return self._job.id
+
+    @property
+    def server_id(self) -> str:
+        """Whose job it is."""
+        return self._job.server_id
+
+    @property
+    def request_id(self) -> str | None:
+        """That of the submission; None for a job that `client.job(id)` found again."""
+        return self._job.request_id
+
+    @property
+    def deadline_ms(self) -> int | None:
+        """When it ends at the latest, by its submission; None for a job that `client.job(id)` found again."""
+        return self._job.deadline_ms
 
     def poll(self) -> JobSnapshot:
         """The job as it stands now."""

@@ -1,9 +1,9 @@
 """The client's checks, one by one: a line is an answer to this client, or it is dropped for one reason."""
 
+import secrets
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.unit.contracts import samples
 from toolwire.client.answers import Drop, lines_of, read_answer
@@ -12,9 +12,9 @@ from toolwire.contracts.keys import Ed25519Signer, HmacKey, Key, Keyring, Signer
 from toolwire.contracts.lines import CONTENT_TYPE, MAX_BODY_BYTES, MAX_LINES
 from toolwire.contracts.sealing import seal
 
-SERVER = Ed25519Signer("server-1.1", Ed25519PrivateKey.generate())
-OLD = Ed25519Signer("server-1.0", Ed25519PrivateKey.generate())
-OTHER = Ed25519Signer("server-2.1", Ed25519PrivateKey.generate())
+SERVER = Ed25519Signer("server-1.1", secrets.token_bytes(32))
+OLD = Ed25519Signer("server-1.0", secrets.token_bytes(32))
+OTHER = Ed25519Signer("server-2.1", secrets.token_bytes(32))
 SECRET = HmacKey("client-001.2", bytes(32))
 
 
@@ -52,13 +52,13 @@ def test_an_answer_is_read_whatever_type_the_message_claims(
         pytest.param(b"", "bad_envelope", id="nothing"),
         pytest.param(b'{"type":"response"}', "bad_envelope", id="unsigned"),
         pytest.param(
-            seal(samples.response(), Ed25519Signer("x.1", SERVER.private)),
+            seal(samples.response(), Ed25519Signer("x.1", SERVER.seed)),
             "unknown_key",
             id="a kid that is not pinned",
         ),
         pytest.param(seal(samples.response(), OLD), "revoked_key", id="a revoked key"),
         pytest.param(
-            seal(samples.response(), Ed25519Signer(SERVER.kid, OTHER.private)),
+            seal(samples.response(), Ed25519Signer(SERVER.kid, OTHER.seed)),
             "bad_signature",
             id="a forgery",
         ),

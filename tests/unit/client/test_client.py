@@ -1,5 +1,6 @@
 """What is wrong with a client or a call is told before anything is sent."""
 
+import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -123,6 +124,32 @@ def test_every_line_and_every_message_is_dropped_on_its_own() -> None:
     ):
         replies.receive(delivery)
     assert ledger.dropped == {"malformed_properties": 1, "bad_content_type": 1, "bad_envelope": 2}
+
+
+class Noting:
+    """A receipt that notes when its delivery is acked."""
+
+    def __init__(self, name: str, acked: list[str]) -> None:
+        self._name = name
+        self._acked = acked
+
+    async def ack(self) -> bool:
+        self._acked.append(self._name)
+        return True
+
+    async def reject(self, *, requeue: bool) -> bool:
+        raise AssertionError(requeue)
+
+
+async def test_every_message_of_a_named_instance_is_acked_whatever_is_in_it() -> None:
+    acked: list[str] = []
+    async with Replies(Ledger(), Keyring([]), "client-1") as replies:
+        for name in ("one", "two"):
+            replies.receive(Delivery(b"{}", None, False, "tw.replies", "", receipt=Noting(name, acked)))
+        await asyncio.sleep(0)
+        replies.receive(Delivery(b"", None, False, "tw.replies", "", receipt=Noting("three", acked)))
+        replies.receive(Delivery(b"{}", None, False, "tw.replies", "client-1.x"))
+    assert acked == ["one", "two", "three"]
 
 
 # --- what is exported ---

@@ -1,6 +1,5 @@
 """Whatever a server signs, and whatever others do: who hears it is compared with a second wording."""
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from tests.unit.client.test_answers import OLD, OTHER, PINNED, SECRET, SERVER
 from tests.unit.contracts import samples
 from tests.unit.contracts.samples import DIGEST, forge
 from toolwire.client.answers import Answer, Drop, read_answer
+from toolwire.client.inbox import Inbox
 from toolwire.client.ledger import Ledger
 from toolwire.contracts.encoding import canonical
 from toolwire.contracts.envelopes import Event, Response
@@ -22,8 +22,8 @@ STEADY = settings(
     deadline=None, database=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow]
 )
 CLIENT = "client-001"
-STRANGER = Ed25519Signer("stranger.1", OTHER.private)
-FORGER = Ed25519Signer(SERVER.kid, OTHER.private)
+STRANGER = Ed25519Signer("stranger.1", OTHER.seed)
+FORGER = Ed25519Signer(SERVER.kid, OTHER.seed)
 OWNERS = {SERVER.kid: "server-1", SECRET.kid: "server-1", OTHER.kid: "server-2"}
 
 signers = st.sampled_from([SERVER, SERVER, SECRET, OTHER, OLD, STRANGER, FORGER])
@@ -165,5 +165,5 @@ def test_whatever_a_pinned_server_signs_is_an_answer_or_dropped(
     assert sum(ledger.dropped.values()) == 1
 
 
-def heard(queue: asyncio.Queue[Any]) -> list[Any]:
+def heard(queue: Inbox[Any]) -> list[Any]:
     return [queue.get_nowait() for _ in range(queue.qsize())]

@@ -1,9 +1,9 @@
 """What a watcher sees: what a pinned server signed, of a client that the registry grants, and asked for."""
 
+import secrets
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.unit.client.test_answers import OLD, OTHER, PINNED, SECRET, SERVER
 from tests.unit.contracts import samples
@@ -17,7 +17,7 @@ from toolwire.contracts.jobs import EventName
 from toolwire.contracts.keys import Ed25519Signer
 from toolwire.contracts.sealing import seal
 
-STRANGER = Ed25519Signer("client-002.1", Ed25519PrivateKey.generate())
+STRANGER = Ed25519Signer("client-002.1", secrets.token_bytes(32))
 
 
 def identity(*watches: str) -> Identity:
@@ -82,7 +82,7 @@ def test_an_event_of_a_client_that_is_not_granted_is_dropped(watches: tuple[str,
         pytest.param(seal(FOREIGN, OLD), "revoked_key", id="a revoked key"),
         pytest.param(seal(FOREIGN, OTHER), "foreign_key", id="another server's key"),
         pytest.param(
-            seal(FOREIGN, Ed25519Signer(SERVER.kid, STRANGER.private)), "bad_signature", id="a forgery"
+            seal(FOREIGN, Ed25519Signer(SERVER.kid, STRANGER.seed)), "bad_signature", id="a forgery"
         ),
         pytest.param(
             forge(FOREIGN.payload().encode(), SERVER, type_="request"), "bad_signature", id="as a request"

@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
+import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.unit.contracts import samples
 from toolwire.broker.message import Outgoing
@@ -24,7 +24,7 @@ from toolwire.testing.memory import MemoryBroker
 
 PATIENCE_S = 10.0
 CLIENT, SERVER = "test-client", "packers"
-STRANGER = Ed25519Signer("stranger.1", Ed25519PrivateKey.generate())
+STRANGER = Ed25519Signer("stranger.1", secrets.token_bytes(32))
 
 
 @pytest_asyncio.fixture
