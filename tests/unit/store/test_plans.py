@@ -27,8 +27,13 @@ from toolwire.services.store.port import Store
 from toolwire.services.store.sql import SqlStore
 from toolwire.services.store.sqlite import create_file, engine_for
 
-SMALL = ("SCAN lanes", "SCAN CONSTANT ROW", "SCAN (subquery")
-"""What may be walked through: the lanes and busy clients that were found, and a row of no table."""
+SMALL = (
+    *("SCAN lanes", "SCAN oldest", "SCAN CONSTANT ROW", "SCAN (subquery"),
+    *("SCAN each_row", "SCAN kinds", "SCAN needs", "SCAN numbers"),
+)
+"""What may be walked through: the lanes, heads and busy clients that were found, a row of no table, and what
+a statement was given.
+"""
 
 SEARCHES = (
     "tw_records_waiting (server_id=? AND client_id=? AND needs=? AND priority>?)",

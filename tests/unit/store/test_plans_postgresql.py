@@ -17,7 +17,7 @@ from toolwire.services.store import attempts, jobs, postgresql
 from toolwire.services.store.rows import Unit
 from toolwire.services.store.sharing import Work
 from toolwire.services.store.sql import SqlStore
-from toolwire.services.store.take import take
+from toolwire.services.store.take import Slot, take_all
 from toolwire.services.store.thread import GroupCommit
 from toolwire.services.store.upgrade import prepare
 
@@ -118,7 +118,7 @@ async def test_a_plan_for_an_empty_table_is_not_kept(
         jobs.job(unit, "client-1", "job-1")
 
     def take_best(unit: Unit) -> None:
-        take(unit, ["add"], token=fresh("token"), holder=HOLDER, lease_ms=LONG, kinds=["job"])
+        take_all(unit, [Slot(("add",), ("job",), fresh("token"), HOLDER, LONG)])
 
     usual = (renew, look, take_best)
     for unit in usual * PLANNED_AFTER:
@@ -126,6 +126,19 @@ async def test_a_plan_for_an_empty_table_is_not_kept(
     fill(url, count=5_000)
     read = {unit.__name__: await units.run(rows_read_by(unit)) for unit in usual}
     assert {name: count for name, count in read.items() if count > FEW_ROWS} == {}
+
+
+async def test_a_backlog_that_came_at_once_is_not_walked_through(units: GroupCommit, url: str) -> None:
+    """Nothing waited when the table was analysed: the planner believes that all that waits is nothing."""
+    fill(url, count=5_000)
+    change(url, "UPDATE tw_records SET status = 'done'", "ANALYZE")
+    change(url, "UPDATE tw_records SET status = 'accepted' WHERE ended_ms IS NULL")
+
+    def take_some(unit: Unit) -> None:
+        slots = [Slot(("add",), ("job",), fresh("token"), HOLDER, LONG) for _ in range(4)]
+        assert None not in take_all(unit, slots)
+
+    assert await units.run(rows_read_by(take_some)) < FEW_ROWS
 
 
 def rows_read_by(work: Callable[[Unit], None]) -> Work[int]:

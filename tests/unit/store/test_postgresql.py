@@ -123,6 +123,18 @@ async def test_commits_are_waited_for_where_the_database_says_otherwise(url: str
 
 
 @pytest.mark.postgres
+async def test_a_database_may_be_meant_for_stricter_programs(url: str) -> None:
+    """What another replica has just committed has to be seen, whatever transactions are elsewhere."""
+    strict = f"{url}?options={quote('-c default_transaction_isolation=serializable')}"
+    group = GroupCommit(postgresql.engine_for(make_url(strict), SERVER))
+    try:
+        asked = await group.run(lambda to, _now_ms: to.exec_driver_sql("SHOW transaction_isolation").scalar())
+    finally:
+        await group.close()
+    assert asked == "read committed"
+
+
+@pytest.mark.postgres
 async def test_a_server_that_does_not_answer_is_away_within_seconds(
     units: GroupCommit, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -103,7 +103,7 @@ async def test_age_decides_between_tools_of_one_client(store: Store) -> None:
 
 
 async def test_a_delayed_job_is_not_taken_before_it_is_due(store: Store) -> None:
-    delay_ms = 10 * SHORT
+    delay_ms = 50 * SHORT
     job = await running(store, token="token-1")
     back = changed(await store.retry("token-1", delay_ms=delay_ms, holder=HOLDER, lease_ms=LONG)).record
     assert back.due_ms == back.updated_ms + delay_ms

@@ -42,6 +42,9 @@ class Runner:
     running: int = field(default=0, init=False)
     """How many slots are taken by what runs."""
     _free: asyncio.Semaphore = field(init=False)
+    _needs: tuple[str, ...] = field(init=False)
+    """Of all tools that run from a record; below, of those that need no thread."""
+    _needs_without_threads: tuple[str, ...] = field(init=False)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _in_doubt: list[str] = field(default_factory=list[str])
     """Tokens of takes that the store was lost over."""
@@ -52,6 +55,11 @@ class Runner:
 
     def __post_init__(self) -> None:
         self._free = asyncio.Semaphore(self.slots)
+        recorded = [spec for spec in self.tools.values() if spec.recorded]
+        self._needs = tuple(need for spec in recorded for need in spec.meets)
+        self._needs_without_threads = tuple(
+            need for spec in recorded if spec.run_in != "thread" for need in spec.meets
+        )
 
     def wake(self) -> None:
         """There may be work: look now."""
@@ -110,9 +118,6 @@ class Runner:
             self.wake()  # there may be more: another look may have found nothing and rest by now
             self.tasks.start(self._run_in_slot(taken), f"job {taken.record.job_id}")
 
-    def _can_run(self, spec: ToolSpec) -> bool:
-        return spec.recorded and (spec.run_in != "thread" or not self.attempts.threads.full)
-
     async def _take(self) -> Changed | None:
         attempts = self.attempts
         self._wake.clear()  # before looking: a hint that comes while we look is not lost
@@ -120,7 +125,7 @@ class Runner:
         try:
             await self._hand_back()
             return await attempts.store.take(
-                [need for spec in self.tools.values() if self._can_run(spec) for need in spec.meets],
+                self._needs_without_threads if attempts.threads.full else self._needs,
                 token=token,
                 holder=attempts.holder,
                 lease_ms=attempts.leases.lease_ms,

@@ -6,7 +6,7 @@ from sqlalchemy import and_, bindparam, select, update
 
 from toolwire.contracts.jobs import Status, Trigger
 from toolwire.services.store.history import note_intent
-from toolwire.services.store.outbox import tell
+from toolwire.services.store.news import tell
 from toolwire.services.store.port import Changed, Record
 from toolwire.services.store.rows import Unit, record_of
 from toolwire.services.store.schema import has_body, is_open, records

@@ -1,33 +1,37 @@
-"""The outbox: what is to be told, written in the transaction that made it true.
+"""The outbox: what is to be told, which `news` writes in the transaction that made it true.
 
 A row keeps what changes of its record as it stood; what never changes, the address, and the result (which
 is written once, at the end) are read from the record when the row is sent, and the pieces of an output event
 from where they are kept. So an answer or event that was not sent yet goes where the client is *now*, and a
-row stays small. `forget` leaves a record alone while a
-row of it stands.
+row stays small. `forget` leaves a record alone while a row of it stands.
 """
 
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, insert, select, update
+from sqlalchemy import Delete, Row, bindparam, delete, select, update
 
+from toolwire.contracts.encoding import canonical
 from toolwire.contracts.jobs import EventName
-from toolwire.services.store.dialects import insert_or_change
-from toolwire.services.store.history import note
-from toolwire.services.store.port import Cause, Changed, Message
+from toolwire.services.store.dialects import among, insert_or_change
+from toolwire.services.store.port import Message
 from toolwire.services.store.rows import Unit, message_of, record_of
 from toolwire.services.store.schema import CHANGING, outbox, output, records, roles
+from toolwire.services.store.spelled import Spelled
 
 MOST_PIECES = 16 * 1024 * 1024
 """How many characters of output are handed out at once, or one event's if that has more."""
 
-_SENDER = ""
 _QUEUE = "unsent"  # the row of `roles` that hands out one at a time
-_WRITE = insert(outbox).returning(outbox.c.number)
-_SETTLE = delete(outbox).where(
-    outbox.c.server_id == bindparam("server"), outbox.c.number.in_(bindparam("numbers", expanding=True))
-)
+
+
+def _settle(dialect: str) -> Delete:
+    return delete(outbox).where(
+        outbox.c.server_id == bindparam("server"), among(dialect, outbox.c.number, "numbers")
+    )
+
+
+_SETTLE = Spelled(_settle)
 _LEASE = (
     update(outbox)
     .where(
@@ -65,39 +69,11 @@ _PIECES = select(output.c.pieces).where(
 )
 
 
-def tell(
-    unit: Unit,
-    row: Row[Any],
-    event: EventName,
-    *,
-    holder: str,
-    lease_ms: int,
-    answer: bool = False,
-    cause: Cause | None = None,
-    ran_by: str | None = _SENDER,
-    pieces: str | None = None,
-) -> Changed:
-    """Write the event of a job whose record has just become `row`, and its line in the job's history.
-
-    A call has its answer only, if wanted. `holder` sends what is written. `ran_by`: whose attempt it was,
-    where that is another's; None: nobody's. `pieces`: those of an output event, recorded elsewhere.
-    """
-    record = record_of(row)
-    if record.kind == "job":
-        note(unit, row, event, replica=holder if ran_by == _SENDER else ran_by, cause=cause)
-    if record.kind == "call" and not answer:
-        return Changed(record)
-    name = event.value if record.kind == "job" else None
-    moment = {column: getattr(row, column) for column in CHANGING}
-    sending = {"sender": holder, "sender_until_ms": unit.now_ms + lease_ms}
-    written = {"server_id": unit.server_id, "record_id": row.id, "event": name, **sending, **moment}
-    number = unit.connection.execute(_WRITE, written).scalar_one()
-    return Changed(record, (message_of(number, name, record, pieces),))
-
-
-def sent(unit: Unit, numbers: Collection[int]) -> None:
+def sent_all(unit: Unit, settled: Sequence[Collection[int]]) -> list[None]:
     """Take settled rows out."""
-    unit.connection.execute(_SETTLE, {"server": unit.server_id, "numbers": list(numbers)})
+    numbers = [number for some in settled for number in some]
+    _SETTLE.run(unit.connection, {"server": unit.server_id, "numbers": canonical(numbers)})
+    return [None] * len(settled)
 
 
 def unsent(unit: Unit, *, holder: str, lease_ms: int, limit: int) -> Sequence[Message]:

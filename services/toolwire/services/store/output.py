@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from sqlalchemy import bindparam, delete, insert, or_, select
 
 from toolwire.contracts.jobs import Trigger
-from toolwire.services.store.outbox import tell
+from toolwire.services.store.news import tell
 from toolwire.services.store.port import Changed, Emitted, Outputs
 from toolwire.services.store.rows import Unit
 from toolwire.services.store.schema import has_body, is_open, output, records

@@ -18,6 +18,7 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from toolwire.contracts.errors import ConfigurationError
+from toolwire.services.store.dialects import BEGAN_MS, clock
 
 T = TypeVar("T")
 
@@ -51,12 +52,17 @@ _SETTINGS = f"""
 SET lock_timeout = {LOCK_MS};
 SET statement_timeout = {STATEMENT_MS};
 SET idle_in_transaction_session_timeout = {IDLE_MS};
+SET default_transaction_isolation = 'read committed';
 SET jit = off;
 SET enable_seqscan = off;
 SET enable_hashjoin = off;
 SET enable_mergejoin = off;
 SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'
 """
+
+# In one go, which spares each transaction a round trip. The query is part of the transaction, for which it is
+# then too late to ask for another isolation level than the session's.
+_BEGIN = f"{clock('postgresql')}; BEGIN"
 
 
 class Impatient(psycopg.Connection[Any]):
@@ -101,7 +107,6 @@ def engine_for(url: URL, server_id: str) -> Engine:
         connect_args=unset,
         pool_size=1,
         max_overflow=0,
-        isolation_level="READ COMMITTED",
         use_native_hstore=False,
         # The text of an SQLAlchemy error holds the statement's values otherwise: clients' arguments, logged.
         hide_parameters=True,
@@ -109,6 +114,7 @@ def engine_for(url: URL, server_id: str) -> Engine:
     event.listen(engine, "do_connect", _connect)
     event.listen(engine, "connect", _configure)
     event.listen(engine, "checkout", _forget_plans)
+    event.listen(engine, "begin", _begin)
     return engine
 
 
@@ -129,9 +135,13 @@ def _connect(_dialect: Any, _record: Any, arguments: Any, parameters: Any) -> Im
 
 
 def _configure(connection: Impatient, _record: Any) -> None:
-    connection.autocommit = True  # what is set within a transaction ends with it where that is rolled back
+    # What is set within a transaction ends with it where that is rolled back; and `_begin` begins them all.
+    connection.autocommit = True
     connection.execute(_SETTINGS.encode())
-    connection.autocommit = False
+
+
+def _begin(connection: Connection) -> None:
+    connection.info[BEGAN_MS] = connection.exec_driver_sql(_BEGIN).scalar_one()
 
 
 def _forget_plans(connection: Impatient, record: ConnectionPoolEntry, _proxy: Any) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import Text, bindparam, case, func, select, update
 from toolwire.contracts.encoding import canonical
 from toolwire.contracts.jobs import Trigger
 from toolwire.services.store.dialects import BIG
-from toolwire.services.store.outbox import tell
+from toolwire.services.store.news import tell
 from toolwire.services.store.port import Changed, Record
 from toolwire.services.store.rows import Unit, record_of
 from toolwire.services.store.schema import records

@@ -1,6 +1,5 @@
 """Rows of the tables as the values of the port."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +7,7 @@ from sqlalchemy import Connection, Row
 
 from toolwire.contracts.jobs import EventName, Status
 from toolwire.services.store.port import Address, Message, NewRecord, Record, RecordKey
+from toolwire.services.store.schema import records
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,8 @@ class Unit:
 
 def record_of(row: Row[Any]) -> Record:
     """The record in a row that has all columns of `tw_records`."""
-    over = Status(row.status).final
+    status = Status(row.status)
+    over = status.final
     return Record(
         key=RecordKey(row.client_id, row.request_id),
         kind=row.kind,
@@ -34,14 +35,14 @@ def record_of(row: Row[Any]) -> Record:
         trace=row.trace,
         needs=row.needs,
         address=Address(row.reply_to, row.request_digest, row.kid, row.asked_ms),
-        status=Status(row.status),
+        status=status,
         attempt=row.attempt,
         max_attempts=row.max_attempts,
         priority=row.priority,
         due_ms=row.due_ms,
         seq=row.seq,
         progress=row.progress,
-        question=row.question if row.status == Status.INPUT_REQUIRED else None,
+        question=row.question if status is Status.INPUT_REQUIRED else None,
         checkpoint=row.checkpoint,
         answers=row.answers,
         # A message from before the end is read beside a record that may have ended since.
@@ -74,28 +75,94 @@ def message_of(number: int, event: str | None, record: Record, output: str | Non
     )
 
 
-def columns_of(new: NewRecord, unit: Unit) -> Mapping[str, object]:
-    """The columns of a record at its birth, apart from its status and what comes with that."""
+def newborn(
+    new: NewRecord,
+    now_ms: int,
+    status: Status,
+    *,
+    attempt: int = 0,
+    seq: int = 0,
+    started_ms: int | None = None,
+    token: str | None = None,
+    holder: str | None = None,
+    lease_until_ms: int | None = None,
+) -> Record:
+    """A record at its birth."""
+    return Record(
+        key=new.key,
+        kind=new.kind,
+        job_id=new.job_id,
+        meaning=new.meaning,
+        tool=new.tool,
+        args=new.args,
+        trace=new.trace,
+        needs=new.needs or new.tool,
+        address=new.address,
+        status=status,
+        attempt=attempt,
+        max_attempts=new.max_attempts,
+        priority=new.priority,
+        due_ms=max(now_ms, new.run_at_ms or 0),
+        seq=seq,
+        progress=None,
+        question=None,
+        checkpoint=None,
+        answers=None,
+        result=None,
+        error=None,
+        created_ms=now_ms,
+        started_ms=started_ms,
+        updated_ms=now_ms,
+        deadline_ms=new.deadline_ms,
+        token=token,
+        holder=holder,
+        lease_until_ms=lease_until_ms,
+        cancel_requested=False,
+        forgotten=False,
+    )
+
+
+BORN_COLUMNS = tuple(
+    records.c[name]
+    for name in (
+        *("server_id", "client_id", "request_id", "kind", "job_id", "meaning", "tool", "needs", "args"),
+        *("trace", "reply_to", "request_digest", "kid", "asked_ms", "status", "attempt", "max_attempts"),
+        *("priority", "due_ms", "seq", "created_ms", "started_ms", "updated_ms", "deadline_ms"),
+        *("keep_until_ms", "token", "holder", "lease_until_ms"),
+    )
+)
+"""The columns that a record has at its birth; all others are NULL."""
+
+
+def columns_of(server_id: str, born: Record) -> dict[str, object]:
+    """The values of `BORN_COLUMNS`."""
     return {
-        "server_id": unit.server_id,
-        "client_id": new.key.client_id,
-        "request_id": new.key.request_id,
-        "kind": new.kind,
-        "job_id": new.job_id,
-        "meaning": new.meaning,
-        "tool": new.tool,
-        "needs": new.needs or new.tool,
-        "args": new.args,
-        "trace": new.trace,
-        "reply_to": new.address.reply_to,
-        "request_digest": new.address.request_digest,
-        "kid": new.address.kid,
-        "asked_ms": new.address.asked_ms,
-        "max_attempts": new.max_attempts,
-        "priority": new.priority,
-        "due_ms": max(unit.now_ms, new.run_at_ms or 0),
-        "created_ms": unit.now_ms,
-        "updated_ms": unit.now_ms,
-        "deadline_ms": new.deadline_ms,
-        "keep_until_ms": new.deadline_ms,
+        "server_id": server_id,
+        "client_id": born.key.client_id,
+        "request_id": born.key.request_id,
+        "kind": born.kind,
+        "job_id": born.job_id,
+        "meaning": born.meaning,
+        "tool": born.tool,
+        "needs": born.needs,
+        "args": born.args,
+        "trace": born.trace,
+        "reply_to": born.address.reply_to,
+        "request_digest": born.address.request_digest,
+        "kid": born.address.kid,
+        "asked_ms": born.address.asked_ms,
+        "status": born.status.value,
+        "attempt": born.attempt,
+        "max_attempts": born.max_attempts,
+        "priority": born.priority,
+        "due_ms": born.due_ms,
+        "seq": born.seq,
+        "created_ms": born.created_ms,
+        "started_ms": born.started_ms,
+        "updated_ms": born.updated_ms,
+        "deadline_ms": born.deadline_ms,
+        "keep_until_ms": born.deadline_ms,
+        "token": born.token,
+        "holder": born.holder,
+        "lease_until_ms": born.lease_until_ms,
     }

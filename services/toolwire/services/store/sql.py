@@ -39,10 +39,12 @@ from toolwire.services.store.port import (
     StoreAway,
 )
 from toolwire.services.store.rows import Unit
-from toolwire.services.store.take import take
+from toolwire.services.store.sharing import Joint
+from toolwire.services.store.take import Slot, take_all
 from toolwire.services.store.thread import GroupCommit
 from toolwire.services.store.upgrade import THIS_RELEASE, Release, prepare
 
+A = TypeVar("A")
 T = TypeVar("T")
 
 OPEN_WITHIN_S = 30.0
@@ -98,6 +100,21 @@ class SqlStore(Store):
         asked = time.monotonic()
         return await self._thread.run(lambda connection, now_ms: work(self._unit(connection, now_ms, asked)))
 
+    async def _run_together(
+        self, carry: Callable[[Unit, Sequence[A]], Sequence[T]], asked: A, *texts: str | None
+    ) -> T:
+        """Run a unit that shares its statements with others of its kind that wait. `texts`: those of what is
+        asked that may be long.
+        """
+        if self._thread is None:
+            raise StoreAway("the store is not open: use it inside `async with`")
+
+        def carried(connection: Connection, now_ms: int, all_asked: Sequence[A]) -> Sequence[T]:
+            return carry(Unit(connection, self._server_id, now_ms, now_ms), all_asked)
+
+        characters = sum(len(text) for text in texts if text is not None)
+        return await self._thread.run(Joint(carry, carried, asked, characters))
+
     def _unit(self, connection: Connection, now_ms: int, asked: float) -> Unit:
         waited_ms = round((time.monotonic() - asked) * 1000)
         asked_ms = now_ms if waited_ms < LONG_WAIT_MS else now_ms - waited_ms
@@ -109,12 +126,14 @@ class SqlStore(Store):
         return await self._run(lambda unit: claims.find(unit, key))
 
     async def claim(self, new: NewRecord, *, token: str, holder: str, lease_ms: int) -> Changed | Record:
-        return await self._run(
-            lambda unit: claims.claim(unit, new, token=token, holder=holder, lease_ms=lease_ms)
+        return await self._run_together(
+            claims.insert_all, claims.Birth(new, token, holder, lease_ms), new.args
         )
 
     async def accept(self, new: NewRecord, *, holder: str, lease_ms: int) -> Changed | Record:
-        return await self._run(lambda unit: claims.accept(unit, new, holder=holder, lease_ms=lease_ms))
+        return await self._run_together(
+            claims.insert_all, claims.Birth(new, None, holder, lease_ms), new.args
+        )
 
     async def readdress(self, key: RecordKey, address: Address, *, deadline_ms: int) -> Record | None:
         return await self._run(lambda unit: claims.readdress(unit, key, address, deadline_ms=deadline_ms))
@@ -124,9 +143,8 @@ class SqlStore(Store):
     async def take(
         self, needs: Collection[str], *, token: str, holder: str, lease_ms: int, kinds: Collection[Kind]
     ) -> Changed | None:
-        return await self._run(
-            lambda unit: take(unit, needs, token=token, holder=holder, lease_ms=lease_ms, kinds=kinds)
-        )
+        slot = Slot(tuple(needs), tuple(kinds), token, holder, lease_ms)
+        return await self._run_together(take_all, slot)
 
     async def renew(self, tokens: Collection[str], *, lease_ms: int) -> Mapping[str, Lease]:
         return await self._run(lambda unit: attempts.renew(unit, tokens, lease_ms=lease_ms))
@@ -139,11 +157,8 @@ class SqlStore(Store):
     async def finish(
         self, token: str, outcome: Outcome, *, progress: str | None, tell: bool, holder: str, lease_ms: int
     ) -> Changed | None:
-        return await self._run(
-            lambda unit: attempts.finish(
-                unit, token, outcome, how_far=progress, answer=tell, holder=holder, lease_ms=lease_ms
-            )
-        )
+        end = attempts.Finish(token, outcome, progress, tell, holder, lease_ms)
+        return await self._run_together(attempts.finish_all, end, outcome.result, outcome.error)
 
     async def retry(
         self, token: str, *, delay_ms: int, holder: str, lease_ms: int, cause: Cause | None = None
@@ -224,7 +239,7 @@ class SqlStore(Store):
     # --- the outbox ---
 
     async def sent(self, numbers: Collection[int]) -> None:
-        await self._run(lambda unit: outbox.sent(unit, numbers))
+        await self._run_together(outbox.sent_all, list(numbers))
 
     async def unsent(self, *, holder: str, lease_ms: int, limit: int) -> Sequence[Message]:
         return await self._run(

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import OperationalError
 
 from toolwire.contracts.errors import ConfigurationError
+from toolwire.services.store.dialects import BEGAN_MS, clock
 from toolwire.services.store.schema import stamp
 
 LOCK_WITHIN = 5.0
@@ -73,6 +74,7 @@ def _refuse_foreign(connection: sqlite3.Connection) -> None:
 
 def _begin(connection: Connection) -> None:
     _patiently(lambda: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    connection.info[BEGAN_MS] = connection.exec_driver_sql(clock("sqlite")).scalar_one()
 
 
 def _patiently(statement: Callable[[], object]) -> None:

@@ -12,9 +12,9 @@ from toolwire.contracts.history import Why
 from toolwire.contracts.jobs import Status, Trigger, step
 from toolwire.services.store import output
 from toolwire.services.store.dialects import BIG, insert_or_change
-from toolwire.services.store.outbox import tell
+from toolwire.services.store.news import News, tell_all
 from toolwire.services.store.port import Cause, Changed
-from toolwire.services.store.rows import Unit
+from toolwire.services.store.rows import Unit, record_of
 from toolwire.services.store.schema import (
     has_body,
     history,
@@ -106,42 +106,47 @@ def lead(unit: Unit, role: str, *, holder: str, lease_ms: int) -> bool:
 def settle_lost(unit: Unit, *, interrupted: str, holder: str, lease_ms: int, limit: int) -> Sequence[Changed]:
     """Settle what ran under leases that have run out."""
     lost = _lock(unit, _FIND_LOST, limit, ran_out_by_ms=unit.asked_ms)
-    changed: list[Changed] = []
     found = _on(unit, lost, why=interrupted, ran_out_by_ms=unit.asked_ms)
-    for row in unit.connection.execute(_SETTLE_LOST, found).all():
-        status = Status(row.status)
-        changed.append(
-            tell(
-                unit,
-                row,
-                _TOLD_OF_LOST[status],
-                holder=holder,
-                lease_ms=lease_ms,
-                answer=status.final,
+    rows = unit.connection.execute(_SETTLE_LOST, found).all()
+    settled = [(row, record_of(row)) for row in rows]
+    return tell_all(
+        unit,
+        [
+            News(
+                row.id,
+                record,
+                _TOLD_OF_LOST[record.status],
+                holder,
+                lease_ms,
+                answer=record.status.final,
                 cause=Cause(Why.LEASE_LOST),
                 ran_by=lost[row.id],
             )
-        )
-    return changed
+            for row, record in settled
+        ],
+    )
 
 
 def settle_expired(unit: Unit, *, expired: str, holder: str, lease_ms: int, limit: int) -> Sequence[Changed]:
     """End what is past its deadline."""
     late = _lock(unit, _FIND_EXPIRED, limit, now_ms=unit.now_ms)
     rows = unit.connection.execute(_SETTLE_EXPIRED, _on(unit, late, why=expired)).all()
-    return [
-        tell(
-            unit,
-            row,
-            told_as(Trigger.EXPIRE),
-            holder=holder,
-            lease_ms=lease_ms,
-            answer=True,
-            cause=Cause(Why.DEADLINE),
-            ran_by=late[row.id],
-        )
-        for row in rows
-    ]
+    return tell_all(
+        unit,
+        [
+            News(
+                row.id,
+                record_of(row),
+                told_as(Trigger.EXPIRE),
+                holder,
+                lease_ms,
+                answer=True,
+                cause=Cause(Why.DEADLINE),
+                ran_by=late[row.id],
+            )
+            for row in rows
+        ],
+    )
 
 
 def forget(unit: Unit, *, result_ttl_ms: int, skew_ms: int, limit: int) -> int:

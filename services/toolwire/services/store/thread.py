@@ -7,19 +7,22 @@ carries. A caller hears of its unit only when the commit is through.
 import asyncio
 import queue
 import threading
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine
 
 from toolwire.services.store.port import StoreAway
-from toolwire.services.store.sharing import Piece, Work, carry_out
+from toolwire.services.store.sharing import Joint, Piece, Work, carry_out
 
 T = TypeVar("T")
 
 MOST_WAITING = 1024
 """Units handed to the thread and not yet answered; more callers wait in turn."""
-MOST_SHARING = 128
+MOST_SHARING = 512
 """Units in one transaction, so that another process gets its turn soon."""
+MOST_CHARACTERS = 8 * 1024 * 1024
+"""What they bring along together, up to the one that exceeds it: most of it is one value of one statement,
+which has to be through within seconds."""
 
 
 class GroupCommit:
@@ -36,7 +39,7 @@ class GroupCommit:
         self._thread = threading.Thread(target=self._serve, name="toolwire-store", daemon=True)
         self._thread.start()
 
-    async def run(self, work: Work[T]) -> T:
+    async def run(self, work: Work[T] | Joint[Any, T]) -> T:
         """The value of a unit, once it is committed. It may run more than once: only the last time counts.
 
         Raises what the unit raised (then it changed nothing), `StoreAway` where the store could not be
@@ -75,12 +78,14 @@ class GroupCommit:
 
     def _gather(self, batch: list[Piece]) -> list[Piece]:
         """The batch and whatever else waits, at least one unit; nothing when the store is closing."""
+        characters = sum(piece.characters for piece in batch)
         try:
-            while len(batch) < MOST_SHARING:
+            while len(batch) < MOST_SHARING and characters < MOST_CHARACTERS:
                 piece = self._waiting.get(block=not batch)
                 if piece is None:
                     break
                 batch.append(piece)
+                characters += piece.characters
         except queue.Empty:
             pass
         return batch

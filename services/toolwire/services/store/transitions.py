@@ -5,6 +5,7 @@ must hold the record, the token. It counts `seq` and sets `updated_ms`, which no
 snapshots with the same `seq` are equal.
 """
 
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Update, and_, bindparam, case, or_, update
@@ -16,12 +17,14 @@ NOBODY: dict[str, None] = {"token": None, "holder": None, "lease_until_ms": None
 """Nobody holds the record any more."""
 
 
+@cache
 def target(trigger: Trigger) -> Status:
     """Where a trigger leads, which is the same from every status that allows it."""
     (status,) = {step(source, trigger).status for source in sources(trigger)}
     return status
 
 
+@cache
 def told_as(trigger: Trigger) -> EventName:
     """The event of a trigger, which is the same from every status that allows it."""
     (event,) = {step(source, trigger).event for source in sources(trigger)}

@@ -8,6 +8,7 @@ never not at all: receivers drop what they saw by `(server_id, job_id, seq)`.
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from toolwire.broker.errors import BrokerError
 from toolwire.client.clock import now_ms
@@ -27,6 +28,19 @@ ROW = 4 * 1024
 """What a row takes at the most, without the arguments and the outcome of its record, and without output."""
 
 
+@dataclass(slots=True)
+class _Tried:
+    """Rows that were on their way to the broker."""
+
+    messages: list[Message]
+    settled: list[int] = field(default_factory=list[int])
+    """The numbers of those that need not be sent again."""
+
+    def add(self, more: "_Tried") -> None:
+        self.messages += more.messages
+        self.settled += more.settled
+
+
 class Outbox:
     """Sends the rows that this replica wrote or took over."""
 
@@ -38,6 +52,7 @@ class Outbox:
         self._sizes: dict[int, int] = {}
         """The rows that wait or are on their way, by number."""
         self._held = 0
+        self._tried: asyncio.Queue[_Tried] = asyncio.Queue()
 
     def tell(self, messages: Sequence[Message]) -> None:
         """Send these rows as soon as it is their turn."""
@@ -60,29 +75,54 @@ class Outbox:
 
     async def work(self) -> None:
         """Send, for ever."""
+        try:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._send_all(), name="outbox sends")
+                both.create_task(self._mark_all(), name="outbox marks")
+        finally:
+            while not self._tried.empty():
+                self._over(self._tried.get_nowait())
+
+    async def _send_all(self) -> None:
         while True:
             batch = [await self._waiting.get()]
             while len(batch) < BATCH and not self._waiting.empty():
                 batch.append(self._waiting.get_nowait())
+            tried = _Tried(batch)
             try:
-                await self._send(batch)
+                await self._send(tried)
             finally:
-                for message in batch:
-                    self._held -= self._sizes.pop(message.number)
-                    self._waiting.task_done()
+                self._tried.put_nowait(tried)
 
-    async def _send(self, batch: Sequence[Message]) -> None:
-        results = await asyncio.gather(*map(self._one, batch), return_exceptions=True)
-        settled: list[int] = []
-        for message, result in zip(batch, results, strict=True):
+    async def _mark_all(self) -> None:
+        """Mark what was sent while more is being sent: a slow store marks more at once, and delays none."""
+        while True:
+            tried = await self._tried.get()
+            while not self._tried.empty():
+                tried.add(self._tried.get_nowait())
+            try:
+                await self._mark(tried.settled)
+            finally:
+                self._over(tried)
+
+    def _over(self, tried: "_Tried") -> None:
+        for message in tried.messages:
+            self._held -= self._sizes.pop(message.number)
+            self._waiting.task_done()
+
+    async def _send(self, tried: "_Tried") -> None:
+        results = await asyncio.gather(*map(self._one, tried.messages), return_exceptions=True)
+        for message, result in zip(tried.messages, results, strict=True):
             if result is None:
-                settled.append(message.number)
+                tried.settled.append(message.number)
             elif isinstance(result, BrokerError):
                 log.warning("an event waits in the outbox: %s", result)
             else:
                 log.error("an outbox row can never be sent; the poll tells", exc_info=result)
                 if isinstance(result, Exception):
-                    settled.append(message.number)
+                    tried.settled.append(message.number)
+
+    async def _mark(self, settled: Sequence[int]) -> None:
         try:
             if settled:
                 await self._store.sent(settled)
