@@ -17,10 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from tests.adversity.errands import errands
+from tests.served import Diary
 from tests.waiting import wait_until
+from toolwire.services import Service
 
 PATIENCE_S = 60.0
 """Several start at once, on two busy cores."""
+
+Make = Callable[[str, Path], Service[Diary]]
 
 _forks = multiprocessing.get_context("forkserver")
 # pytest as well: each child loads the main program of its parent, which is mostly that.
@@ -67,14 +71,18 @@ class Doomed:
 
 @asynccontextmanager
 async def doomed(
-    server_id: str, folder: Path, failpoint: str, settings: Mapping[str, Any]
+    server_id: str, folder: Path, failpoint: str, settings: Mapping[str, Any], make: Make = errands
 ) -> AsyncGenerator[Doomed]:
-    """A replica of the errands, ready, which ends at the failpoint; at the latest at the end of the block."""
+    """A replica, by default of the errands, ready, which ends at the failpoint; at the latest at the end of
+    the block. `make` is a function of a module, which the process can find.
+    """
     log = folder / "doomed.log"
     environment = {f"TOOLWIRE_{name.upper()}": str(value) for name, value in settings.items()}
     environment["TOOLWIRE_FAILPOINT"] = failpoint
     ready, tell = _forks.Pipe(duplex=False)
-    process = _forks.Process(target=_serve, args=(server_id, folder, log, environment, tell), daemon=True)
+    process = _forks.Process(
+        target=_serve, args=(make, server_id, folder, log, environment, tell), daemon=True
+    )
     process.start()
     tell.close()
     try:
@@ -87,17 +95,19 @@ async def doomed(
         ready.close()
 
 
-def _serve(server_id: str, folder: Path, log: Path, environment: dict[str, str], ready: Connection) -> None:
+def _serve(
+    make: Make, server_id: str, folder: Path, log: Path, environment: dict[str, str], ready: Connection
+) -> None:
     for name in [name for name in os.environ if name.startswith("TOOLWIRE_")]:
         del os.environ[name]
     os.environ.update(environment)
     logging.basicConfig(
         filename=log, level=logging.INFO, format="%(asctime)s %(name)s %(message)s", force=True
     )
-    asyncio.run(_until_killed(server_id, folder, ready.send))
+    asyncio.run(_until_killed(make(server_id, folder), ready.send))
 
 
-async def _until_killed(server_id: str, folder: Path, say: Callable[[str], None]) -> None:
-    async with errands(server_id, folder).running() as replica:
+async def _until_killed(service: Service[Diary], say: Callable[[str], None]) -> None:
+    async with service.running() as replica:
         say(replica.name)
         await asyncio.Event().wait()

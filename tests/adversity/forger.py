@@ -1,11 +1,11 @@
 """Writes requests that are almost right, and message properties that are or are not."""
 
 import json
+import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import tomlkit
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.adversity.raw_amqp import (
     CONTENT_TYPE,
@@ -72,8 +72,8 @@ class Forger:
         self.shared = home.client_signer(HMAC_CLIENT)
         self.server = home.server_signer(SERVER)
         self.bad: Mapping[str, Signer] = {name: home.client_signer(name) for name in bad}
-        self.stranger = Ed25519Signer("stranger.1", Ed25519PrivateKey.generate())
-        self.impostor = Ed25519Signer(self.own.kid, Ed25519PrivateKey.generate())
+        self.stranger = Ed25519Signer("stranger.1", secrets.token_bytes(32))
+        self.impostor = Ed25519Signer(self.own.kid, secrets.token_bytes(32))
         public = self.own.public_bytes() if isinstance(self.own, Ed25519Signer) else b""
         self.confused = HmacKey(self.own.kid, public)
         for client_id, fields in bad.items():

@@ -1,6 +1,7 @@
 """How a long-running command ends: on the first signal in order, on the second at once."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -8,12 +9,18 @@ import sys
 import threading
 from collections.abc import Callable, Generator
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from importlib import import_module
+from importlib.util import find_spec
 from types import FrameType
 from typing import NoReturn
 
 from toolwire.cli import exits
 
 log = logging.getLogger("toolwire.cli")
+
+SELDOM = (20_000, 20, 20)
+"""When Python looks for cycles, of which handling a request makes none: else a twentieth of a busy replica's
+time goes there."""
 
 
 def run_until_signal(
@@ -26,9 +33,17 @@ def run_until_signal(
 
     The first signal cancels an entering that has not returned, so that one which hangs can be stopped too.
     """
-    with suppress(asyncio.CancelledError):
-        asyncio.run(_until_signal(work, on_ready, at_once))
+    with suppress(asyncio.CancelledError), asyncio.Runner(loop_factory=quick_loop()) as runner:
+        runner.run(_until_signal(work, on_ready, at_once))
     return exits.OK
+
+
+def quick_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """What makes uvloop's event loop, where that is installed; None: Python's own serves as well."""
+    if find_spec("uvloop") is None:
+        return None
+    make: Callable[[], asyncio.AbstractEventLoop] = import_module("uvloop").new_event_loop
+    return make
 
 
 async def _until_signal(
@@ -49,6 +64,11 @@ async def _until_signal(
     with _signals(first, at_once):
         async with work:
             entering = False
+            # What was made so far stays: the collector walking over it again and again takes a good part of a
+            # busy replica's time.
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(*SELDOM)
             on_ready()
             await asked.wait()
 

@@ -159,7 +159,7 @@ class Replica:
         )
         tools.update({spec.name: spec for spec in builtin_tools(desk)})
         answers = Answers(seals, post)
-        self._calls = Calls(
+        calls = Calls(
             policy=Policy(server_id, identity.clients, tools),
             attempts=attempts,
             runner=self._runner,
@@ -167,7 +167,7 @@ class Replica:
             places=settings.places,
             on_store_away=lambda: self._watch.report(),  # noqa: PLW0108 - there is no watch yet
         )
-        intake = Intake(identity.client_keys, self._calls, answers, post, self._work, signals)
+        intake = self._intake = Intake(identity.client_keys, calls, answers, post, self._work, signals)
         self._consumer = transport.consumer(
             name=self.name, subscriptions=self._subscriptions(intake), declare=queues
         )
@@ -185,6 +185,7 @@ class Replica:
         stack.push_async_callback(self._loops.cancel)
         self._loop(self._leases.keep, "leases")
         self._loop(self._outbox.work, "outbox")
+        self._loop(intake.releasing.work, "releasing")
         self._loop(RegistryWatch(Home(settings.home), identity).work, "registry")
         self._taking = [self._loop(self._watch.work, "watch")]
         stack.push_async_callback(self._work.cancel)
@@ -199,7 +200,7 @@ class Replica:
                 receiver=self._consumer,
                 store=store,
                 watch=self._watch,
-                calls=self._calls,
+                calls=calls,
                 runner=self._runner,
                 outbox=self._outbox,
                 threads=threads,
@@ -253,7 +254,7 @@ class Replica:
         for loop in self._taking:
             loop.cancel()  # first: a watch that finds the store back would consume again
         await self._consumer.pause()
-        self._calls.stop()
+        self._intake.stop()
         if not await self._work.wait(self.settings.grace_s):
             log.warning("%d tools are still running: they are handed back or interrupted", len(self._leases))
             self._leases.end_all(Ending.DRAINING)

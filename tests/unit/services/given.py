@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import Field
 
 from toolwire.broker.topology import request_key
@@ -33,9 +32,9 @@ HOLDER = "replica-1"
 NOW = 1_800_000_000_000
 LEASE_MS = 15_000
 
-OWN = Ed25519Signer("server-1.1", Ed25519PrivateKey.from_private_bytes(b"\x01" * 32))
-CLIENTS_KEY = Ed25519Signer("client-1.1", Ed25519PrivateKey.from_private_bytes(b"\x02" * 32))
-OTHERS_KEY = Ed25519Signer("client-2.1", Ed25519PrivateKey.from_private_bytes(b"\x03" * 32))
+OWN = Ed25519Signer("server-1.1", b"\x01" * 32)
+CLIENTS_KEY = Ed25519Signer("client-1.1", b"\x02" * 32)
+OTHERS_KEY = Ed25519Signer("client-2.1", b"\x03" * 32)
 SECRET = HmacKey("client-1.2", b"s" * 32)
 
 
@@ -142,13 +141,13 @@ class Case:
     client: dict[str, Any] = field(default_factory=dict[str, Any])
     now_ms: int = NOW
 
-    def arguments(self) -> tuple[Authentic, Record | None, Usage, Policy, int]:
+    def arguments(self) -> tuple[Authentic, Record | None, Callable[[], Usage], Policy, int]:
         """The arguments of `decide`."""
         asked = request(**self.request)
         record = None if self.record is None else replace(record_of(asked), **self.record)
         policy = Policy(SERVER, {CLIENT: client(**self.client), OTHER: client()}, TOOLS)
         authentic = signed(asked, by=self.by, routing_key=self.routing_key)
-        return authentic, record, self.usage, policy, self.now_ms
+        return authentic, record, lambda: self.usage, policy, self.now_ms
 
 
 def record_of(asked: Request, *, kind: Kind = "call") -> Record:

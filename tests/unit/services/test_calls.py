@@ -27,10 +27,12 @@ from tests.waiting import wait_until
 from toolwire.contracts.jobs import Status
 from toolwire.contracts.keys import Ed25519Signer
 from toolwire.services import JobContext, Service
+from toolwire.services.requests import calls as calls_module
 from toolwire.services.requests.answers import Answers
 from toolwire.services.requests.authenticate import Authentic
-from toolwire.services.requests.calls import Calls, Hold
+from toolwire.services.requests.calls import Calls
 from toolwire.services.requests.decide import Policy
+from toolwire.services.requests.hold import Hold
 from toolwire.services.requests.seals import Seals
 from toolwire.services.running.attempts import Attempts
 from toolwire.services.running.leases import Leases
@@ -201,6 +203,33 @@ async def is_over(desk: Desk, authentic: Authentic) -> bool:
 
 
 @pytest.mark.promise("P4")
+@pytest.mark.parametrize("ended", [False, True])
+async def test_a_record_goes_before_the_want_of_a_place(
+    desk: Desk, ended: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has a record needs no place to be answered, or to be left to whoever runs it."""
+    monkeypatch.setattr(calls_module, "PLACE_PATIENCE_S", 0.01)
+    first = asked()
+    desk.handle(first)
+    await wait_until(lambda: desk.started, SOON, "the tool runs")
+    if ended:
+        desk.gate.set()
+        await until(lambda: is_over(desk, first))
+        desk.gate.clear()
+    desk.handle(asked("look"))  # the first one keeps its place until its answer is sent
+    await wait_until(lambda: len(desk.started) == 2, SOON, "all places are taken")
+    second = same_but(first, reply_to="instance-2")
+    desk.handle(second)
+    await until(lambda: is_addressed(desk, second))
+    assert desk.counts["refused.overloaded"] == 0
+
+
+async def is_addressed(desk: Desk, authentic: Authentic) -> bool:
+    record = await desk.record(authentic)
+    return record is not None and record.address.request_digest == authentic.digest
+
+
+@pytest.mark.promise("P4")
 async def test_a_second_attempt_moves_the_answer_and_runs_nothing(desk: Desk) -> None:
     first = asked()
     desk.handle(first)
@@ -315,7 +344,7 @@ async def test_a_claim_of_unknown_outcome_runs_once(
     async with lossy.store as store:
         desk = Desk(store, post, seals, threads)
         charge = asked()
-        lossy.lose(committed=committed, after=1)  # the look for a record goes well
+        lossy.lose(committed=committed)
         desk.handle(charge)
         await wait_until(lambda: desk.started, SOON, "the tool runs")
         desk.gate.set()
@@ -333,7 +362,7 @@ async def test_an_acceptance_of_unknown_outcome_is_recorded_once(
     async with lossy.store as store:
         desk = Desk(store, post, seals, threads)
         build = asked("build")
-        lossy.lose(committed=committed, after=1)  # the look for a record goes well
+        lossy.lose(committed=committed)
         desk.handle(build)
         await wait_until(lambda: desk.away, SOON, "the store was lost")
         await until(lambda: is_there(desk, build))
@@ -405,3 +434,68 @@ async def test_a_refused_line_that_comes_again_is_left_and_costs_its_client_noth
     await wait_until(lambda: desk.counts["repeated"] == 19, SOON, "all but one are left")
     usage = desk.calls.meter.look(CLIENT, "m" * 22, client(rate=1), redelivered=False, now=time.monotonic())
     assert usage.wait_ms == 0
+
+
+@pytest.mark.promise("P2")
+@pytest.mark.parametrize("tool", ["charge", "build"])
+async def test_what_is_on_record_costs_its_client_nothing_however_often_it_is_asked(
+    desk: Desk, tool: str
+) -> None:
+    """Only claiming it tells that it is no new request."""
+    desk.calls.policy = replace(desk.calls.policy, clients={CLIENT: client(rate=1)})
+    first = asked(tool)
+    desk.handle(first)
+    await until(lambda: is_there(desk, first))
+    for _ in range(20):
+        desk.handle(same_but(first))
+        await asyncio.sleep(0)
+    moved = same_but(first, reply_to="instance-2", ts_ms=first.request.ts_ms + 2)
+    desk.handle(moved)
+
+    async def is_moved() -> bool:
+        record = await desk.record(first)
+        return record is not None and record.address.reply_to == "instance-2"
+
+    await until(is_moved)
+    usage = desk.calls.meter.look(CLIENT, "m" * 22, client(rate=1), redelivered=False, now=time.monotonic())
+    assert usage.wait_ms == 0
+    assert not desk.counts["refused.rate_limited"]
+
+
+@pytest.mark.parametrize("tool", ["charge", "build"])
+async def test_a_new_request_is_not_looked_up_before_it_is_recorded(
+    desk: Desk, tool: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[object] = []
+    find = desk.store.find
+
+    async def look(key: RecordKey) -> Record | None:
+        looked.append(key)
+        return await find(key)
+
+    monkeypatch.setattr(desk.store, "find", look)
+    new, wrong = asked(tool), asked(tool, tool_rev="A" * 43)
+    desk.handle(new)
+    desk.handle(wrong)
+    await wait_until(lambda: desk.counts["refused.tool_changed"], SOON, "the wrong one is refused")
+    assert looked == [RecordKey(CLIENT, wrong.request.request_id)]
+
+
+@pytest.mark.promise("P7")
+async def test_a_store_that_does_not_say_whether_it_has_claimed_is_told_as_unavailable(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what it claims in the end is run: its caller may ask again under the same id."""
+    monkeypatch.setattr("toolwire.services.requests.asked.STORE_PATIENCE_S", 0.05)
+    claim, goes_on = desk.store.claim, asyncio.Event()
+
+    async def slow(*given: Any, **named: Any) -> Changed | Record:
+        await goes_on.wait()
+        return await claim(*given, **named)
+
+    monkeypatch.setattr(desk.store, "claim", slow)
+    desk.handle(asked())
+    await wait_until(lambda: desk.counts["refused.unavailable"] == 1, SOON, "it is told")
+    goes_on.set()
+    await wait_until(lambda: desk.started, SOON, "the tool runs")
+    assert desk.counts["refused.unavailable"] == 1

@@ -25,12 +25,23 @@ from tests.unit.services.given import (
     request,
     signed,
 )
+from toolwire.contracts.encoding import JsonText
 from toolwire.contracts.errors import Code, WireError
 from toolwire.contracts.jobs import Status
 from toolwire.contracts.meaning import meaning
 from toolwire.services import Service
-from toolwire.services.requests.decide import SKEW_MS, Policy, Usage, again, decide, is_new, stored
-from toolwire.services.requests.plans import Accept, Answer, Claim, Leave, Plan, Prepared, Reply, Run
+from toolwire.services.requests.decide import SKEW_MS, Policy, Usage, again, decide, stored
+from toolwire.services.requests.plans import (
+    NOTHING,
+    Accept,
+    Answer,
+    Claim,
+    Leave,
+    Plan,
+    Prepared,
+    Reply,
+    Run,
+)
 
 RATE = Usage(wait_ms=250)
 BUSY = Usage(running=2)
@@ -128,10 +139,17 @@ def test_only_what_limits_the_tool_or_its_arguments_refuse_is_counted(
     name: str, failure: dict[str, Any]
 ) -> None:
     """What else is refused may be a copy that somebody else published, and costs its client nothing."""
-    authentic, record, _, policy, now_ms = case_of(failure).arguments()
+    authentic, record, usage, policy, now_ms = case_of(failure).arguments()
+    asked: list[Usage] = []
+
+    def counted() -> Usage:
+        asked.append(usage())
+        return asked[-1]
+
     names = [name for name, _ in FAILURES]
     before = names[: names.index("repeated")]
-    assert is_new(authentic, record, policy, now_ms) == (name not in before)
+    decide(authentic, record, counted, policy, now_ms)
+    assert len(asked) == (name not in before)
 
 
 # --- whose key, which server, which tool ---
@@ -280,7 +298,7 @@ def test_a_plan_for_every_kind_of_tool(tool: str, args: dict[str, Any], expected
 
 def test_plans_carry_the_validated_arguments_and_the_meaning() -> None:
     asked = request(tool="charge", args={"amount": 7})
-    plan = decide(signed(asked), None, Usage(), Policy(SERVER, {CLIENT: client()}, TOOLS), NOW)
+    plan = decide(signed(asked), None, Usage, Policy(SERVER, {CLIENT: client()}, TOOLS), NOW)
     assert plan == Claim(Prepared(TOOLS["charge"], (), {"amount": 7}), meaning(asked))
 
 
@@ -301,7 +319,7 @@ def test_a_validator_that_breaks_is_answered_and_told_to_the_log_alone() -> None
         return name
 
     authentic = signed(request(tool="find", args={"name": "secret"}))
-    plan = decide(authentic, None, Usage(), Policy(SERVER, {CLIENT: client()}, service.tools), NOW)
+    plan = decide(authentic, None, Usage, Policy(SERVER, {CLIENT: client()}, service.tools), NOW)
 
     assert isinstance(plan, Answer)
     assert isinstance(plan.broke, KeyError)
@@ -319,8 +337,8 @@ AN_ERROR = WireError(code=Code.INTERRUPTED, message="lost", retryable=False)
 @pytest.mark.parametrize(
     ("record", "expected"),
     [
-        ({"status": Status.DONE, "result": "7"}, Answer(Reply("ok", 7), on_record=True)),
-        ({"status": Status.DONE, "result": "null"}, Answer(Reply("ok", None), on_record=True)),
+        ({"status": Status.DONE, "result": "7"}, Answer(Reply("ok", JsonText("7")), on_record=True)),
+        ({"status": Status.DONE, "result": "null"}, Answer(Reply("ok", NOTHING), on_record=True)),
         (
             {"status": Status.ERROR, "error": AN_ERROR.model_dump_json()},
             Answer(Reply(Status.ERROR, error=AN_ERROR), on_record=True),
@@ -342,7 +360,7 @@ def test_the_record_of_a_call_answers_or_its_owner_will(record: dict[str, Any], 
 @pytest.mark.parametrize("status", Status)
 def test_the_record_of_a_job_names_the_job_in_every_status(status: Status) -> None:
     plan = decided(record={"kind": "job", "job_id": "job-1", "status": status})
-    assert plan == Answer(Reply(Status.ACCEPTED, {"job_id": "job-1"}), on_record=True)
+    assert plan == Answer(Reply(Status.ACCEPTED, JsonText('{"job_id":"job-1"}')), on_record=True)
 
 
 @pytest.mark.promise("P4")
@@ -370,7 +388,7 @@ def test_what_has_left_is_expired_and_not_made_up(kind: str, status: Status) -> 
 def test_a_record_is_answered_before_anything_later_is_checked(failure: dict[str, Any]) -> None:
     """A duplicate after its deadline, over the rate or to a changed tool gets the stored answer."""
     case = case_of(failure, {"record": {"status": Status.DONE, "result": "7"}})
-    assert decide(*case.arguments()) == Answer(Reply("ok", 7), on_record=True)
+    assert decide(*case.arguments()) == Answer(Reply("ok", JsonText("7")), on_record=True)
 
 
 @pytest.mark.parametrize(
@@ -397,7 +415,7 @@ def test_another_attempt_means_the_same(change: dict[str, Any]) -> None:
 
 
 def test_a_record_without_a_result_is_told_as_null() -> None:
-    assert stored(replace(record_of(request()), status=Status.DONE)) == Reply("ok", None)
+    assert stored(replace(record_of(request()), status=Status.DONE)) == Reply("ok", NOTHING)
 
 
 # --- whatever comes ---

@@ -31,7 +31,7 @@ from toolwire.contracts.keys import Ed25519Signer
 from toolwire.contracts.meaning import meaning
 from toolwire.contracts.registry import ClientEntry
 from toolwire.services.requests.authenticate import Authentic, Refused, Unreadable, authenticate
-from toolwire.services.requests.decide import Policy, Usage, again, decide, is_new
+from toolwire.services.requests.decide import Policy, Usage, again, decide
 from toolwire.services.requests.plans import Answer, Leave, Plan
 from toolwire.services.store.port import Record
 
@@ -75,7 +75,18 @@ class Situation:
         return Policy(SERVER, {CLIENT: self.entry, OTHER: self.entry}, TOOLS)
 
     def decided(self) -> Plan:
-        return decide(self.authentic(), self.record, self.usage, self.policy(), NOW)
+        return decide(self.authentic(), self.record, lambda: self.usage, self.policy(), NOW)
+
+    def is_counted(self) -> bool:
+        """Whether deciding asks what the client uses, this request counted in."""
+        asked: list[Usage] = []
+
+        def usage() -> Usage:
+            asked.append(self.usage)
+            return self.usage
+
+        decide(self.authentic(), self.record, usage, self.policy(), NOW)
+        return bool(asked)
 
 
 def outcomes(given_: Situation) -> Iterator[tuple[str, bool]]:
@@ -219,8 +230,7 @@ def test_a_refusal_repeats_nothing_that_was_sent(given_: Situation) -> None:
 def test_only_new_requests_are_counted(given_: Situation) -> None:
     """What is refused before the limits are asked, or is on record, costs its client nothing."""
     free = {"forbidden", "wrong_server", "wrong_destination", "clock_skew", "expired", "ttl_too_long"}
-    counted = is_new(given_.authentic(), given_.record, given_.policy(), NOW)
-    assert counted == (given_.record is None and told(given_.decided()) not in free)
+    assert given_.is_counted() == (given_.record is None and told(given_.decided()) not in free)
 
 
 @pytest.mark.promise("P4")
@@ -239,7 +249,7 @@ def test_a_record_gives_the_same_plan_whenever_and_however_often_it_is_asked(
     assert again(record, meaning(asked)) == plan
     policy = Policy(SERVER, {CLIENT: client(allow=())}, {})
     later = request(**{**dict(asked), "ts_ms": 1, "deadline_ms": 2, "nonce": "m" * 22})
-    assert decide(signed(later), record, usage, policy, now_ms) == plan
+    assert decide(signed(later), record, lambda: usage, policy, now_ms) == plan
 
 
 # --- what a client signed, and is no request ---

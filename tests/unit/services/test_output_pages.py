@@ -9,6 +9,7 @@ import pytest
 
 from tests.unit.services.given import CLIENT, CLIENTS_KEY, HOLDER, LEASE_MS, OTHER, SERVER, TOOLS, new_record
 from toolwire.contracts.builtin import JobOutput
+from toolwire.contracts.encoding import JsonText
 from toolwire.contracts.errors import Code
 from toolwire.contracts.jobs import Status
 from toolwire.contracts.sealing import MAX_LINE_BYTES, MAX_RESULT_BYTES
@@ -102,7 +103,7 @@ async def test_a_page_fits_a_message_whatever_was_put_out(desk: Desk, seals: Sea
     ended = await desk.ask(after=alone - 1)
     assert ended.result is not None
     assert MAX_RESULT_BYTES < len(ended.result) < MAX_LINE_BYTES
-    reply = Reply(status="ok", result=json.loads(ended.result))
+    reply = Reply(status="ok", result=JsonText(ended.result))
     line = seals.response(desk.record.key, desk.record.address, reply, 2**53 - 1)
     assert len(line) <= MAX_LINE_BYTES
 

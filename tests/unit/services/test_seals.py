@@ -18,6 +18,7 @@ from tests.unit.services.given import (
     record_of,
     request,
 )
+from toolwire.contracts.encoding import sendable
 from toolwire.contracts.envelopes import Control, Event, Response
 from toolwire.contracts.errors import Code, DefinitionError, Unverified, WireError
 from toolwire.contracts.jobs import EventName, Status
@@ -55,7 +56,7 @@ def message(kid: str) -> Message:
     ("kid", "keys"), [(CLIENTS_KEY.kid, PUBLIC), (SECRET.kid, SHARED), ("gone.1", PUBLIC)]
 )
 def test_an_answer_is_sealed_for_the_key_that_asked(seals: Seals, kid: str, keys: Keyring) -> None:
-    line = seals.response(KEY, home(kid), Reply("ok", [1]), NOW)
+    line = seals.response(KEY, home(kid), Reply("ok", sendable([1])), NOW)
     assert unseal(line, keys, Response, NOW) == Response(
         ts_ms=NOW,
         server_id=SERVER,
@@ -108,7 +109,7 @@ def test_a_word_to_the_replicas(seals: Seals) -> None:
 
 def test_what_no_message_can_hold_is_said_so(seals: Seals) -> None:
     with pytest.raises(DefinitionError, match="holds at most"):
-        seals.response(KEY, home("any"), Reply("ok", "x" * 2**20), NOW)
+        seals.response(KEY, home("any"), Reply("ok", sendable("x" * 2**20)), NOW)
     record = replace(message("any").record, status=Status.DONE, result=json.dumps("x" * 2**20))
     with pytest.raises(DefinitionError, match="holds at most"):
         seals.event(replace(message("any"), record=record), EventName.DONE, NOW)

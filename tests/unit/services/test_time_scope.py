@@ -1,6 +1,7 @@
 """How long a run may take, and what it is told when that is over."""
 
 import asyncio
+from collections.abc import Generator
 from contextlib import suppress
 
 import pytest
@@ -92,3 +93,84 @@ async def test_a_cancellation_that_comes_with_the_end_goes_on_as_one() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert scope.expired is Expiry.DEADLINE
+
+
+# --- work that may wait for nothing ---
+
+
+class Odd:
+    """Suspends once, as a future does, and notes what it is woken with."""
+
+    def __await__(self) -> Generator[object, object, str]:
+        try:
+            yield None
+        except ValueError as error:
+            return f"met {error}"
+        return "woken"
+
+
+async def test_work_gives_its_value_whether_it_waits_or_not() -> None:
+    async def at_once() -> int:
+        return 7
+
+    async def waits() -> str:
+        return await Odd() + await asyncio.sleep(0, " again")
+
+    assert await TimeScope(LONG, None).over(at_once()) == 7
+    assert await TimeScope(LONG, None).over(waits()) == "woken again"
+
+
+@pytest.mark.parametrize("waits", [True, False])
+async def test_what_work_raises_passes_through(waits: bool) -> None:
+    async def breaks() -> None:
+        if waits:
+            await asyncio.sleep(0)
+        raise ValueError("its own")
+
+    with pytest.raises(ValueError, match="its own"):
+        await TimeScope(LONG, None).over(breaks())
+
+
+async def test_work_that_takes_too_long_is_ended() -> None:
+    scope = TimeScope(SHORT, None)
+    with pytest.raises(TimeoutError):
+        await scope.over(asyncio.Event().wait())
+    assert scope.expired is Expiry.DEADLINE
+
+
+async def test_work_hears_of_a_cancellation_and_may_go_on() -> None:
+    """As it would when awaited without a limit."""
+    heard: list[str] = []
+
+    async def stubborn() -> str:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError as error:
+            heard.append(str(error))
+        return await asyncio.sleep(0, "done all the same")
+
+    async def scoped() -> str:
+        return await TimeScope(LONG, None).over(stubborn())
+
+    task = asyncio.create_task(scoped())
+    await asyncio.sleep(0)
+    task.cancel("enough")
+    assert (await task, heard) == ("done all the same", ["enough"])
+
+
+async def test_work_whose_task_is_closed_is_closed() -> None:
+    ended: list[str] = []
+
+    async def tidies_up() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("closed")
+
+    async def scoped() -> None:
+        await TimeScope(LONG, None).over(tidies_up())
+
+    work = scoped()
+    work.send(None)
+    work.close()
+    assert ended == ["closed"]

@@ -71,18 +71,38 @@ def test_running_calls_are_counted_for_each_client() -> None:
     def running(client_id: str) -> int:
         return meter.look(client_id, NONCE, UNLIMITED, redelivered=False, now=0).running
 
-    with meter.running(CLIENT):
-        with meter.running(CLIENT):
-            assert (running(CLIENT), running(OTHER)) == (2, 0)
-        assert running(CLIENT) == 1
+    meter.begin(CLIENT)
+    meter.begin(CLIENT)
+    assert (running(CLIENT), running(OTHER)) == (2, 0)
+    meter.end(CLIENT)
+    assert running(CLIENT) == 1
+    meter.end(CLIENT)
     assert running(CLIENT) == 0
 
 
-def test_a_call_that_breaks_is_counted_out_all_the_same() -> None:
+def test_what_was_counted_for_a_repetition_is_given_back() -> None:
     meter = UsageMeter()
-    with pytest.raises(RuntimeError), meter.running(CLIENT):
-        raise RuntimeError
-    assert meter.look(CLIENT, NONCE, UNLIMITED, redelivered=False, now=0).running == 0
+    assert [waits(meter, 1, now=0) for _ in range(2)] == [0, 0]
+    meter.give_back(CLIENT)
+    assert [waits(meter, 1, now=0) for _ in range(2)] == [0, 1000]
+    meter.give_back(OTHER)
+    assert waits(meter, 1, now=0, client_id=OTHER) == 0
+
+
+def test_nothing_is_saved_up_by_giving_back() -> None:
+    meter = UsageMeter()
+    waits(meter, 1, now=0)
+    for _ in range(9):
+        meter.give_back(CLIENT)
+    assert [waits(meter, 1, now=0) for _ in range(3)] == [0, 0, 1000]
+
+
+def test_a_request_that_is_handed_on_comes_again_as_new() -> None:
+    meter, limited = UsageMeter(), client(rate=0.5)
+    for _ in range(2):
+        look = meter.look(CLIENT, NONCE, limited, redelivered=False, now=0)
+        assert (look.wait_ms, look.nonce_seen) == (0, False)
+        meter.forget(CLIENT, NONCE)
 
 
 def test_a_nonce_is_good_once_for_each_client() -> None:

@@ -135,7 +135,7 @@ def test_importing_it_costs_nothing() -> None:
         "sqlalchemy",
         "aio_pika",
         "pydantic",
-        "cryptography",
+        "nacl",
         "pytest_asyncio",
     }
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

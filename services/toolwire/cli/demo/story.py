@@ -1,6 +1,6 @@
 """What the demo shows, step by step. Every claim is checked where it is made."""
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+import secrets
 
 from toolwire.cli.demo.replicas import LEASE_S, ReplicaProcess
 from toolwire.cli.demo.stage import CLIENT_ID, Stage
@@ -68,7 +68,7 @@ async def bad_arguments(client: Client) -> None:
 
 async def forged_message(stage: Stage) -> None:
     step(f"A forged message: somebody else signs as {CLIENT_ID}. It gets silence, and is counted.")
-    stranger = Ed25519Signer(stage.ed25519_key, Ed25519PrivateKey.generate())
+    stranger = Ed25519Signer(stage.ed25519_key, secrets.token_bytes(32))
     async with Wire(stage) as wire:
         forged = wire.request("batch_sum", {"numbers": [1]}, stranger)
         refusal = f"refused without an answer: bad_signature ({len(forged)} bytes"

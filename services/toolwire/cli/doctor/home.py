@@ -11,7 +11,7 @@ from toolwire.client import keyfiles
 from toolwire.client.home import Home
 from toolwire.contracts.encoding import from_base64url
 from toolwire.contracts.errors import ConfigurationError, ToolwireError
-from toolwire.contracts.keys import HmacKey, ed25519_verifier
+from toolwire.contracts.keys import Ed25519Signer, HmacKey, ed25519_verifier
 from toolwire.contracts.registry import KeyEntry, Registry, Side
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -93,7 +93,7 @@ def _load(entry: KeyEntry, file: Path, *, here: bool) -> None:
         return
     public = from_base64url(entry.public or "")
     ed25519_verifier(public, entry.kid)
-    if here and keyfiles.read_private_key(file).public_key().public_bytes_raw() != public:
+    if here and Ed25519Signer(entry.kid, keyfiles.read_private_key(file)).public_bytes() != public:
         raise ConfigurationError(f"{file} is not the private half of the listed public key")
 
 

@@ -15,6 +15,7 @@ from toolwire.client.options import Options
 from toolwire.client.pins import Pins
 from toolwire.client.questions import Reply, call_of
 from toolwire.contracts.builtin import BUILT_IN, LIST_TOOLS, SERVER_IDENTITY, Catalogue, ServerIdentity
+from toolwire.contracts.encoding import sendable
 from toolwire.contracts.errors import RemoteError, ToolwireError
 from toolwire.services.requests.decide import SKEW_MS
 from toolwire.services.settings import ServiceSettings
@@ -50,7 +51,7 @@ async def ask_service(settings: ServiceSettings, client_id: str, server_id: str)
     async with Exchange(AmqpTransport(settings.broker_urls()), identity, pins) as exchange:
 
         async def ask(tool: str) -> Reply:
-            reply = await exchange.ask(call_of(tool, {}, Options(ANSWER_S, server_id)))
+            reply = await exchange.ask(call_of(tool, sendable({}), Options(ANSWER_S, server_id)))
             if reply.response.error is not None:
                 raise RemoteError.of(reply.response.error)
             return reply

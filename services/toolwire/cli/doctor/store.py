@@ -89,8 +89,8 @@ def _in_database(url: URL, where: str, server_id: str | None, lease_ms: int) -> 
     if isinstance(engine, Complaint):
         return replace(seen, complaint=engine)
     try:
-        with engine.connect() as plain:
-            connection = plain.execution_options(postgresql_readonly=True)
+        with engine.connect() as connection:
+            connection.exec_driver_sql("SET TRANSACTION READ ONLY")
             seen = replace(seen, place=store_database.look_at_database(connection))
             return _contents(connection, seen, server_id, lease_ms)
     except SQLAlchemyError as error:

@@ -5,13 +5,12 @@ import secrets
 from pathlib import Path
 
 import tomlkit
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from tomlkit.items import AoT, InlineTable, Table
 
 from toolwire.client.home import Home
+from toolwire.client.keyfiles import private_key_pem
 from toolwire.contracts.encoding import base64url
-from toolwire.contracts.keys import MIN_SECRET_BYTES
+from toolwire.contracts.keys import MIN_SECRET_BYTES, SEED_BYTES, Ed25519Signer
 
 _LONGEST_STEM = 56
 """A key id is at most 64 characters: its owner's beginning, a dot and a number."""
@@ -24,7 +23,7 @@ def new_key(home: Home, owner: str, peer: str | None) -> dict[str, str | int]:
     """
     kid = _free_kid(home, owner)
     if peer is None:
-        return {"kid": kid, "algorithm": "Ed25519", "public": _new_private_key(home.private_key_file(kid))}
+        return {"kid": kid, "algorithm": "Ed25519", "public": _new_private_key(home, kid)}
     file = home.secret_file(kid)
     _write_private(file, base64url(secrets.token_bytes(MIN_SECRET_BYTES)).encode() + b"\n")
     return {
@@ -49,11 +48,11 @@ def _inline(values: dict[str, str | int]) -> InlineTable:
     return table
 
 
-def _new_private_key(file: Path) -> str:
+def _new_private_key(home: Home, kid: str) -> str:
     """Write a new private key and return its public half."""
-    private = Ed25519PrivateKey.generate()
-    _write_private(file, private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    return base64url(private.public_key().public_bytes_raw())
+    signer = Ed25519Signer(kid, secrets.token_bytes(SEED_BYTES))
+    _write_private(home.private_key_file(kid), private_key_pem(signer.seed))
+    return base64url(signer.public_bytes())
 
 
 def _write_private(file: Path, data: bytes) -> None:

@@ -1,18 +1,18 @@
 """Answers on their way home: sealed, and published until the broker has them or nobody waits any more."""
 
 import asyncio
-import json
 import logging
 import time
 from dataclasses import dataclass
 
 from toolwire.broker.errors import BrokerError
 from toolwire.client.clock import now_ms
+from toolwire.contracts.encoding import JsonText
 from toolwire.contracts.errors import Code, DefinitionError
 from toolwire.contracts.jobs import Status
 from toolwire.services.failpoints import reach
 from toolwire.services.requests.decide import refuse, replied
-from toolwire.services.requests.plans import Prepared, Reply
+from toolwire.services.requests.plans import NOTHING, Prepared, Reply
 from toolwire.services.requests.seals import Seals
 from toolwire.services.running.endings import Ended
 from toolwire.services.store.port import Address, RecordKey
@@ -69,4 +69,4 @@ def reply_of(ended: Ended, prepared: Prepared) -> Reply:
     """The answer for a run that made no record. A poll answers with the status of the job itself."""
     if ended.error is not None:
         return Reply(Status.ERROR, error=ended.error)
-    return replied(prepared.spec.name, json.loads(ended.result or "null"))
+    return replied(prepared.spec.name, NOTHING if ended.result is None else JsonText(ended.result))

@@ -3,62 +3,41 @@
 import asyncio
 import logging
 import random
-import secrets
-import time
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from toolwire.client.clock import now_ms
-from toolwire.contracts.encoding import canonical
 from toolwire.contracts.errors import Code
 from toolwire.contracts.jobs import Status
 from toolwire.services.failpoints import reach
 from toolwire.services.requests.answers import Answers, reply_of
+from toolwire.services.requests.asked import STORE_PATIENCE_S, Asked
 from toolwire.services.requests.authenticate import Authentic
-from toolwire.services.requests.decide import Policy, Usage, again, decide, is_new, refuse, stored
+from toolwire.services.requests.decide import Policy, Usage, accepted, again, decide, refuse, stored
+from toolwire.services.requests.hold import Hold
+from toolwire.services.requests.places import Places
 from toolwire.services.requests.plans import Accept, Answer, Claim, Leave, Plan, Prepared, Reply, Run
 from toolwire.services.requests.usage import UsageMeter
 from toolwire.services.running.attempts import Attempts
 from toolwire.services.running.context import Caller, ToolContext
+from toolwire.services.running.endings import Ended
 from toolwire.services.running.execute import execute
 from toolwire.services.running.runner import Runner, prepare
-from toolwire.services.store.port import Address, Kind, NewRecord, Record, RecordKey, StoreAway
+from toolwire.services.store.port import Record, StoreAway
 from toolwire.services.telemetry.run import since, told_run
 from toolwire.services.telemetry.signals import Signals, Whom
+
+T = TypeVar("T")
 
 log = logging.getLogger("toolwire.services")
 
 PLACE_PATIENCE_S = 2.0
 """How long a request waits for a free place before it is answered `overloaded`."""
-STORE_PATIENCE_S = 8.0
-"""How long a request waits for a store that is away, or that does not say what it knows of the request, until
-the answer is `unavailable`."""
+MOVABLE_PATIENCE_S = 0.25
+"""How long one waits that came with others, until another replica may have it: slow tools spread."""
 STORE_RETRY_S = 0.25
 TRY_AGAIN_MS = 500
-
-
-@dataclass(slots=True, eq=False)
-class Hold:
-    """Whether the broker still holds the request, and would give it to another replica after a crash."""
-
-    overdue: bool = False
-    """Held for long enough: the broker is to be rid of it as soon as something else covers a crash."""
-    needed: bool = True
-    """Nothing else covers a crash: there is no record yet, or its answer is about to be sent from here."""
-    declined: bool = False
-    """Nothing was done for the request here: the broker is to give it to another replica."""
-
-    def answer_through_outbox(self) -> bool:
-        """Whether the outcome that is about to be written must take its answer along.
-
-        If not, the broker has to hold the request until that answer was sent.
-        """
-        through_outbox = self.overdue
-        self.needed = not through_outbox
-        self.overdue = True  # asked again, the store has not taken the outcome, and may be away for long
-        return through_outbox
 
 
 @dataclass(slots=True)
@@ -72,13 +51,17 @@ class Calls:
     places: int
     on_store_away: Callable[[], None]
     meter: UsageMeter = field(default_factory=UsageMeter)
-    running: int = field(default=0, init=False)
-    """How many places are taken."""
-    _places: asyncio.Semaphore = field(init=False)
-    _stopping: bool = field(default=False, init=False)
+    stopping: bool = field(default=False, init=False)
+    """Whether no call begins here any more."""
+    _places: Places = field(init=False)
 
     def __post_init__(self) -> None:
-        self._places = asyncio.Semaphore(self.places)
+        self._places = Places(self.places)
+
+    @property
+    def running(self) -> int:
+        """How many places are taken."""
+        return self._places.taken
 
     @property
     def _signals(self) -> Signals:
@@ -86,156 +69,202 @@ class Calls:
 
     def stop(self) -> None:
         """Begin no call any more; to be said once nothing more is delivered here, or it would come back."""
-        self._stopping = True
+        self.stopping = True
 
     async def handle(self, authentic: Authentic, hold: Hold, *, redelivered: bool) -> None:
-        """See a request through to its answer. A store that is away is waited for, within reason."""
-        usage: Usage | None = None
-        token = secrets.token_hex(16)
-        patient_until = time.monotonic() + STORE_PATIENCE_S
-        give_up = min(patient_until, time.monotonic() + _seconds_left(authentic))
+        """See a request through to its answer, or decline it. A store that is away is waited for, within
+        reason.
+        """
+        asked = Asked(authentic, hold, redelivered=redelivered)
         while True:
             try:
-                record = await self._record(authentic, patient_until)
-                if record is not None and record.token == token:
-                    # The claim was committed although the store was lost while saying so.
-                    await self._run_claimed(record, prepare(record, self.policy.tools), hold)
-                else:
-                    # Now and once: the look-up took a while, and calls that came together would all have
-                    # seen none running; a store that is away costs the client nothing.
-                    now = now_ms()
-                    if usage is None and is_new(authentic, record, self.policy, now):
-                        usage = self._usage(authentic, redelivered=redelivered)
-                    seen = replace(usage or Usage(), running=self.meter.count(authentic.key.owner))
-                    plan = decide(authentic, record, seen, self.policy, now)
-                    await self._carry_out(plan, authentic, token, hold)
+                await self._decided(asked)
             except StoreAway as error:
                 log.warning("a request waits for the store: %s", error)
                 self.on_store_away()
-                if time.monotonic() + STORE_RETRY_S > give_up:
-                    await self._refuse(authentic, Code.UNAVAILABLE, "the store is away")
+                if min(asked.patience_left, asked.seconds_left) < STORE_RETRY_S:
+                    await self._tell_unavailable(asked)
                     return
                 await asyncio.sleep(STORE_RETRY_S * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
             else:
                 return
 
-    async def _record(self, authentic: Authentic, patient_until: float) -> Record | None:
-        """The record of the request, where its tool may have one. Raises `StoreAway` at the latest then."""
-        spec = self.policy.tools.get(authentic.request.tool)
+    async def _decided(self, asked: Asked) -> None:
+        """Decide as for a request that is not on record. Whether it is, claiming it tells; before a refusal
+        the store is asked, for a record goes before it.
+        """
+        plan = self._plan(asked, None)
+        if isinstance(plan, Answer | Leave):
+            await self._unless_on_record(plan, asked)
+        else:
+            await self._carry_out(plan, asked)
+
+    async def _unless_on_record(self, refusal: Plan, asked: Asked) -> None:
+        record = await self._record(asked)
+        if record is None:
+            await self._carry_out(refusal, asked)
+            return
+        self._count_out(asked)
+        if not await self._is_own(record, asked):
+            await self._carry_out(self._plan(asked, record), asked)
+
+    def _plan(self, asked: Asked, record: Record | None) -> Plan:
+        return decide(asked.authentic, record, lambda: self._usage(asked), self.policy, now_ms())
+
+    async def _record(self, asked: Asked) -> Record | None:
+        """The record of the request, where its tool may have one. `StoreAway` when it takes too long."""
+        spec = self.policy.tools.get(asked.request.tool)
         if spec is not None and not spec.recorded:
             return None
         try:
-            async with asyncio.timeout(patient_until - time.monotonic()):
-                return await self.attempts.store.find(_key(authentic))
+            async with asyncio.timeout(asked.patience_left):
+                return await self.attempts.store.find(asked.key)
         except TimeoutError:
             raise StoreAway(f"the store did not answer within {STORE_PATIENCE_S:g} s") from None
 
-    def _usage(self, authentic: Authentic, *, redelivered: bool) -> Usage:
+    def _usage(self, asked: Asked) -> Usage:
         """What the client uses, this request counted in."""
-        request = authentic.request
-        return self.meter.look(
-            request.client_id,
-            request.nonce,
-            self.policy.clients.get(request.client_id),
-            redelivered=redelivered,
-            now=time.monotonic(),
+        if asked.usage is not None:
+            return replace(asked.usage, running=self.meter.count(asked.client_id))
+        asked.usage = self.meter.look(
+            asked.client_id,
+            asked.request.nonce,
+            self.policy.clients.get(asked.client_id),
+            redelivered=asked.redelivered,
+            now=asked.since,
         )
+        asked.counted = asked.usage.counted
+        return asked.usage
 
-    async def _carry_out(self, plan: Plan, authentic: Authentic, token: str, hold: Hold) -> None:
+    def _count_out(self, asked: Asked) -> None:
+        """The request turned out to be on record: somebody else may have published it again."""
+        if asked.counted:
+            asked.counted = False
+            self.meter.give_back(asked.client_id)
+
+    async def _carry_out(self, plan: Plan, asked: Asked) -> None:
         match plan:
-            case Answer(reply, on_record, broke):
-                if broke is not None:
-                    log.error(
-                        "the arguments of %s broke it, error id %s",
-                        authentic.request.tool,
-                        authentic.digest[:16],
-                        exc_info=broke,
-                    )
-                if on_record:
-                    self._signals.repeated(_whom(authentic), "stored")
-                    await self._note_attempt(authentic)
-                elif reply.error is not None:
-                    self._signals.refused(_whom(authentic), reply.error.code)
-                await self._reply(authentic, reply)
-            case Leave("running"):
-                self._signals.repeated(_whom(authentic), "running")
-                await self._leave_to_owner(authentic)
-            case Leave():
-                self._signals.repeated(_whom(authentic), "nonce")
             case Run(prepared):
-                await self._run(prepared, authentic, hold)
+                await self._run(prepared, asked)
             case Claim(prepared, meant):
-                await self._claim(prepared, meant, authentic, token, hold)
+                await self._claim(prepared, meant, asked)
             case Accept(prepared, meant):
-                await self._accept(prepared, meant, authentic, token, hold)
+                await self._accept(prepared, meant, asked)
+            case Answer():
+                await self._answer(plan, asked)
+            case Leave("running"):
+                self._signals.repeated(asked.whom, "running")
+                await self._leave_to_owner(asked)
+            case Leave():
+                self._signals.repeated(asked.whom, "nonce")
 
-    async def _leave_to_owner(self, authentic: Authentic) -> None:
+    async def _answer(self, answer: Answer, asked: Asked) -> None:
+        if answer.broke is not None:
+            log.error(
+                "the arguments of %s broke it, error id %s",
+                asked.request.tool,
+                asked.authentic.digest[:16],
+                exc_info=answer.broke,
+            )
+        if answer.on_record:
+            self._signals.repeated(asked.whom, "stored")
+            await self._note_attempt(asked)
+        elif answer.reply.error is not None:
+            self._signals.refused(asked.whom, answer.reply.error.code)
+        await self._reply(asked, answer.reply)
+
+    async def _leave_to_owner(self, asked: Asked) -> None:
         """Have the answer sent to this attempt; send it from here where its owner has just ended."""
-        record = await self._note_attempt(authentic)
+        record = await self._note_attempt(asked)
         if record is not None and record.status.final and not record.forgotten:
-            await self._reply(authentic, stored(record))
+            await self._reply(asked, stored(record))
 
-    async def _note_attempt(self, authentic: Authentic) -> Record | None:
-        client = self.policy.clients.get(authentic.key.owner)  # it may have left the registry meanwhile
+    async def _note_attempt(self, asked: Asked) -> Record | None:
+        client = self.policy.clients.get(asked.client_id)  # it may have left the registry meanwhile
         # No attempt runs with a deadline further off: none keeps its tombstone for longer either.
         latest_ms = now_ms() + (0 if client is None else client.max_ttl_s * 1000)
         return await self.attempts.store.readdress(
-            _key(authentic),
-            _address(authentic),
-            deadline_ms=min(authentic.request.deadline_ms, latest_ms),
+            asked.key, asked.address, deadline_ms=min(asked.request.deadline_ms, latest_ms)
         )
 
-    async def _run(self, prepared: Prepared, authentic: Authentic, hold: Hold) -> None:
-        """Run a tool that needs no record."""
-        async with self._place(prepared, authentic, hold) as placed:
-            if not placed:
-                return
-            hold.needed = False
-            whom = _whom(authentic)
-            with told_run(
-                self._signals,
-                whom,
-                server_id=self.policy.server_id,
-                replica=self.attempts.holder,
-                attempt=1,
-                waited_s=since(authentic.request.ts_ms),
-                trace=authentic.request.trace,
-            ) as run:
-                ended = await execute(
-                    prepared,
-                    self._context(prepared, authentic),
-                    seconds_left=_seconds_left(authentic),
-                    threads=self.attempts.threads,
-                    processes=self.attempts.processes,
-                )
-                if ended.error is not None:
-                    run.failed(ended.error.code)
-        reply = reply_of(ended, prepared)
-        status = Status.DONE if reply.error is None else Status.ERROR
-        self._signals.settled(whom, status, None if reply.error is None else reply.error.code)
-        await self._reply(authentic, reply)
+    # --- running ---
 
-    async def _claim(
-        self, prepared: Prepared, meant: str, authentic: Authentic, token: str, hold: Hold
-    ) -> None:
-        """Claim the request, run it under the lease, and answer what was recorded (promise P4)."""
-        async with self._place(prepared, authentic, hold) as placed:
-            if not placed:
-                return
-            claimed = await self.attempts.store.claim(
-                _new_record(prepared, meant, authentic, "call"),
-                token=token,
-                holder=self.attempts.holder,
-                lease_ms=self.attempts.leases.lease_ms,
+    async def _run(self, prepared: Prepared, asked: Asked) -> None:
+        """Run a tool that needs no record."""
+        if not prepared.spec.takes_place:
+            ended = await self._executed(prepared, asked)
+        elif await self._has_place(prepared, asked):
+            try:
+                ended = await self._executed(prepared, asked)
+            finally:
+                self._leave_place(asked)
+        else:
+            return
+        reply = reply_of(ended, prepared)
+        status, code = (Status.DONE, None) if reply.error is None else (Status.ERROR, reply.error.code)
+        self._signals.settled(asked.whom, status, code)
+        await self._reply(asked, reply)
+
+    async def _executed(self, prepared: Prepared, asked: Asked) -> Ended:
+        asked.hold.cover()
+        request = asked.request
+        with told_run(
+            self._signals,
+            asked.whom,
+            server_id=self.policy.server_id,
+            replica=self.attempts.holder,
+            attempt=1,
+            waited_s=since(request.ts_ms),
+            trace=request.trace,
+        ) as run:
+            ended = await execute(
+                prepared,
+                self._context(prepared, asked) if prepared.spec.takes_context else (),
+                seconds_left=asked.seconds_left,
+                threads=self.attempts.threads,
+                processes=self.attempts.processes,
             )
-            if isinstance(claimed, Record):
-                await self._carry_out(again(claimed, meant), authentic, token, hold)
-            else:
-                await self._run_claimed(claimed.record, prepared, hold)
+            if ended.error is not None:
+                run.failed(ended.error.code)
+            return ended
+
+    async def _claim(self, prepared: Prepared, meant: str, asked: Asked) -> None:
+        """Claim the request, run it under the lease, and answer what was recorded (promise P4)."""
+        if not prepared.spec.takes_place:
+            await self._claim_in_place(prepared, meant, asked)
+        elif await self._has_place(prepared, asked):
+            try:
+                await self._claim_in_place(prepared, meant, asked)
+            finally:
+                self._leave_place(asked)
+
+    async def _claim_in_place(self, prepared: Prepared, meant: str, asked: Asked) -> None:
+        attempts = self.attempts
+        claimed = await self._patiently(
+            asked,
+            attempts.store.claim(
+                asked.record(prepared, meant, "call"),
+                token=asked.token,
+                holder=attempts.holder,
+                lease_ms=attempts.leases.lease_ms,
+            ),
+        )
+        if not isinstance(claimed, Record):
+            await self._run_claimed(claimed.record, prepared, asked.hold)
+        elif not await self._is_own(claimed, asked):
+            self._count_out(asked)
+            await self._carry_out(again(claimed, meant), asked)
+
+    async def _is_own(self, record: Record, asked: Asked) -> bool:
+        """Run what was claimed from here although the store was lost while saying so."""
+        if record.token != asked.token:
+            return False
+        await self._run_claimed(record, prepare(record, self.policy.tools), asked.hold)
+        return True
 
     async def _run_claimed(self, record: Record, prepared: Prepared, hold: Hold) -> None:
         reach("claim.committed")
-        hold.needed = False
+        hold.cover()
         ended = await self.attempts.run(record, prepared, tell=hold.answer_through_outbox)
         if ended is None or not ended.record.status.final:
             return  # taken over, or handed back: whoever runs it now answers
@@ -245,57 +274,87 @@ class Calls:
         told = ended.record
         await self.answers.send(told.key, told.address, stored(told), told.deadline_ms)
 
-    async def _accept(
-        self, prepared: Prepared, meant: str, authentic: Authentic, token: str, hold: Hold
-    ) -> None:
+    async def _accept(self, prepared: Prepared, meant: str, asked: Asked) -> None:
         """Record a job, see that somebody looks for it, and answer `accepted`."""
-        accepted = await self.attempts.store.accept(
-            _new_record(prepared, meant, authentic, "job"),
-            holder=self.attempts.holder,
-            lease_ms=self.attempts.leases.lease_ms,
+        attempts = self.attempts
+        new = await self._patiently(
+            asked,
+            attempts.store.accept(
+                asked.record(prepared, meant, "job"),
+                holder=attempts.holder,
+                lease_ms=attempts.leases.lease_ms,
+            ),
         )
-        if isinstance(accepted, Record):
-            await self._carry_out(again(accepted, meant), authentic, token, hold)
+        if isinstance(new, Record):
+            self._count_out(asked)
+            await self._carry_out(again(new, meant), asked)
             return
         reach("accept.committed")
-        self._signals.accepted(Whom.of(accepted.record))
+        self._signals.accepted(Whom.of(new.record))
         self.runner.offer()  # first: sealing what is to be told takes longer than taking the job
-        self.runner.expect(accepted.record)
-        self.attempts.outbox.tell(accepted.messages)
-        await self._reply(authentic, Reply(Status.ACCEPTED, {"job_id": accepted.record.job_id}))
+        self.runner.expect(new.record)
+        attempts.outbox.tell(new.messages)
+        await self._reply(asked, accepted(new.record))
 
-    @asynccontextmanager
-    async def _place(self, prepared: Prepared, authentic: Authentic, hold: Hold) -> AsyncGenerator[bool]:
-        """One of the replica's places. False where none gets free in time, which the caller is told, or where
-        the replica is stopping, so that another one has to take the request.
+    async def _patiently(self, asked: Asked, work: Awaitable[T]) -> T:
+        """Wait for the store, however long it takes: what is claimed has to be run. But its caller hears in
+        time that it takes too long.
         """
-        if not prepared.spec.takes_place:
-            yield True
-            return
-        with self.meter.running(authentic.request.client_id):  # who waits for a place runs next
-            if prepared.spec.run_in == "thread" and self.attempts.threads.full:
-                await self._refuse(authentic, Code.OVERLOADED, "too many sync tools never came back")
-                yield False
-                return
-            try:
-                async with asyncio.timeout(PLACE_PATIENCE_S):
-                    await self._places.acquire()
-            except TimeoutError:
-                await self._refuse(authentic, Code.OVERLOADED, "all places are taken")
-                yield False
-                return
-            self.running += 1
-            try:
-                hold.declined = self._stopping
-                yield not self._stopping
-            finally:
-                self.running -= 1
-                self._places.release()
+        tasks = self.runner.tasks
+        late = asyncio.get_running_loop().call_later(
+            max(0.0, min(asked.patience_left, asked.seconds_left)),
+            lambda: tasks.start(self._tell_unavailable(asked), "unavailable"),
+        )
+        try:
+            return await work
+        finally:
+            late.cancel()
 
-    def _context(self, prepared: Prepared, authentic: Authentic) -> tuple[ToolContext[Any], ...]:
-        if not prepared.spec.takes_context:
-            return ()
-        request = authentic.request
+    # --- places ---
+
+    async def _has_place(self, prepared: Prepared, asked: Asked) -> bool:
+        """Take one of the replica's places, which is to be left again. False where none gets free in time,
+        so that the request was seen through without one, or where another replica has to take it.
+        """
+        if prepared.spec.run_in == "thread" and self.attempts.threads.full:
+            await self._refuse_place("too many sync tools never came back", asked)
+            return False
+        self.meter.begin(asked.client_id)  # who waits for a place runs next
+        patience_s = MOVABLE_PATIENCE_S if asked.hold.movable else PLACE_PATIENCE_S
+        has_place = False
+        try:
+            has_place = self._places.take_now() or await self._places.take(patience_s)
+        finally:
+            if not has_place:
+                self.meter.end(asked.client_id)
+        if has_place and not self.stopping:
+            return True
+        if has_place:
+            self._leave_place(asked)
+        if self.stopping or asked.hold.movable:
+            self._decline(asked)
+        else:
+            await self._refuse_place("all places are taken", asked)
+        return False
+
+    async def _refuse_place(self, why: str, asked: Asked) -> None:
+        await self._unless_on_record(refuse(Code.OVERLOADED, why, retry_after_ms=TRY_AGAIN_MS), asked)
+
+    def _decline(self, asked: Asked) -> None:
+        """Leave it to another replica, or to this one when it comes again: as new as it was."""
+        asked.hold.declined = True
+        if asked.counted:
+            asked.counted = False
+            self.meter.forget(asked.client_id, asked.request.nonce)
+
+    def _leave_place(self, asked: Asked) -> None:
+        self._places.give_back()
+        self.meter.end(asked.client_id)
+
+    # --- answering ---
+
+    def _context(self, prepared: Prepared, asked: Asked) -> tuple[ToolContext[Any], ...]:
+        request = asked.request
         known: dict[str, Any] = {
             "client_id": request.client_id,
             "request_id": request.request_id,
@@ -304,48 +363,17 @@ class Calls:
             "trace": request.trace,
         }
         if prepared.spec.builtin:
-            return (Caller(state=None, kid=authentic.key.kid, **known),)
+            return (Caller(state=None, kid=asked.authentic.key.kid, **known),)
         return (ToolContext(state=self.attempts.state, **known),)
 
-    async def _refuse(self, authentic: Authentic, code: Code, message: str) -> None:
-        self._signals.refused(_whom(authentic), code)
-        await self._reply(authentic, refuse(code, message, retry_after_ms=TRY_AGAIN_MS).reply)
+    async def _tell_unavailable(self, asked: Asked) -> None:
+        if not asked.told_unavailable:
+            asked.told_unavailable = True
+            await self._refuse(asked, Code.UNAVAILABLE, "the store is away")
 
-    async def _reply(self, authentic: Authentic, reply: Reply) -> None:
-        await self.answers.send(_key(authentic), _address(authentic), reply, authentic.request.deadline_ms)
+    async def _refuse(self, asked: Asked, code: Code, message: str) -> None:
+        self._signals.refused(asked.whom, code)
+        await self._reply(asked, refuse(code, message, retry_after_ms=TRY_AGAIN_MS).reply)
 
-
-def _new_record(prepared: Prepared, meant: str, authentic: Authentic, kind: Kind) -> NewRecord:
-    request = authentic.request
-    return NewRecord(
-        key=_key(authentic),
-        kind=kind,
-        meaning=meant,
-        tool=request.tool,
-        args=canonical(request.args),
-        trace=None if request.trace is None else request.trace.model_dump_json(),
-        address=_address(authentic),
-        deadline_ms=request.deadline_ms,
-        max_attempts=prepared.spec.max_attempts,
-        needs=prepared.spec.needed(pinned=request.tool_rev is not None),
-        priority=request.priority or 0,
-        run_at_ms=request.run_at_ms,
-        job_id=secrets.token_hex(16) if kind == "job" else None,
-    )
-
-
-def _key(authentic: Authentic) -> RecordKey:
-    # The owner of the key, whatever `client_id` says: the refusal of a false one goes to who signed it.
-    return RecordKey(authentic.key.owner, authentic.request.request_id)
-
-
-def _whom(authentic: Authentic) -> Whom:
-    return Whom(authentic.key.owner, authentic.request.request_id, authentic.request.tool)
-
-
-def _address(authentic: Authentic) -> Address:
-    return Address(authentic.request.reply_to, authentic.digest, authentic.key.kid, authentic.request.ts_ms)
-
-
-def _seconds_left(authentic: Authentic) -> float:
-    return authentic.request.deadline_ms / 1000 - time.time()
+    async def _reply(self, asked: Asked, reply: Reply) -> None:
+        await self.answers.send(asked.key, asked.address, reply, asked.request.deadline_ms)

@@ -4,14 +4,15 @@ Nothing here waits, looks anything up or reads a clock.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
 
 from pydantic import ValidationError
 
 from toolwire.broker.topology import request_key
 from toolwire.contracts.builtin import ANSWER_JOB, CANCEL_JOB, POLL_JOB
+from toolwire.contracts.encoding import JsonText, sendable
 from toolwire.contracts.envelopes import Request
 from toolwire.contracts.errors import Code, WireError
 from toolwire.contracts.jobs import Status
@@ -20,8 +21,21 @@ from toolwire.contracts.registry import ClientEntry
 from toolwire.contracts.tools import invalid_arguments
 from toolwire.services.declaring.tools import ToolSpec
 from toolwire.services.requests.authenticate import Authentic
-from toolwire.services.requests.plans import Accept, Answer, Claim, Leave, Plan, Reply, Run, prepare_arguments
+from toolwire.services.requests.plans import (
+    NOTHING,
+    Accept,
+    Answer,
+    Claim,
+    Leave,
+    Plan,
+    Reply,
+    Run,
+    prepare_arguments,
+)
 from toolwire.services.store.port import Record
+
+_request_key = lru_cache(maxsize=1024)(request_key)
+"""Names made once for each tool, not once a call."""
 
 _ABOUT_A_JOB = (POLL_JOB, CANCEL_JOB, ANSWER_JOB)
 
@@ -49,40 +63,33 @@ class Usage:
     nonce_seen: bool = False
     """Whether this replica saw the same nonce before and the broker does not call it a redelivery."""
 
+    @property
+    def counted(self) -> bool:
+        """Whether the request took something from its client's rate."""
+        return not self.nonce_seen and self.wait_ms == 0
 
-def decide(authentic: Authentic, record: Record | None, usage: Usage, policy: Policy, now_ms: int) -> Plan:
-    """The plan for one request. Of several reasons to refuse, the first in the protocol's order is given."""
+
+def decide(
+    authentic: Authentic, record: Record | None, usage: Callable[[], Usage], policy: Policy, now_ms: int
+) -> Plan:
+    """The plan for one request. Of several reasons to refuse, the first in the protocol's order is given.
+
+    `usage` is asked where nothing speaks against the request but limits, the tool and its arguments: then it
+    is to be counted in what its client uses. What somebody else publishes again, here or elsewhere, is not.
+    If it were counted, whoever can read one request could use up the rate of its client.
+    """
     client = _client_of(authentic, policy)
     if client is None:
         return refuse(Code.FORBIDDEN, "the key that signed belongs to another client")
     if misled := _misled(authentic, policy):
         return misled
     request = authentic.request
-    meant = meaning(request)
     if record is not None:
-        return again(record, meant)
-    return (
-        _stale(authentic, client, now_ms)
-        or _repeated(usage)
-        or _too_much(usage, client, policy.tools.get(request.tool))
-        or _admit(authentic, client, policy, meant)
-    )
-
-
-def is_new(authentic: Authentic, record: Record | None, policy: Policy, now_ms: int) -> bool:
-    """Whether the request is to be counted in its client's usage: nothing speaks against it but limits, the
-    tool and its arguments.
-
-    What somebody else publishes again, here or elsewhere, is not new. If it were counted, whoever can read
-    one request could use up the rate of its client.
-    """
-    client = _client_of(authentic, policy)
-    return (
-        client is not None
-        and _misled(authentic, policy) is None
-        and record is None
-        and _stale(authentic, client, now_ms) is None
-    )
+        return again(record, meaning(request))
+    if stale := _stale(request, client, now_ms):
+        return stale
+    spec = policy.tools.get(request.tool)
+    return _limited(usage(), client, spec) or _admit(authentic, client, spec)
 
 
 def again(record: Record, meant: str) -> Plan:
@@ -93,23 +100,28 @@ def again(record: Record, meant: str) -> Plan:
         left = refuse(Code.EXPIRED, "the request was answered, and its stored answer has left")
         return Answer(left.reply, on_record=True)
     if record.kind == "job":
-        return Answer(Reply(Status.ACCEPTED, {"job_id": record.job_id}), on_record=True)
+        return Answer(accepted(record), on_record=True)
     if not record.status.final:
         return Leave("running")
     return Answer(stored(record), on_record=True)
+
+
+def accepted(record: Record) -> Reply:
+    """The answer to a submission that is on record."""
+    return Reply(Status.ACCEPTED, sendable({"job_id": record.job_id}))
 
 
 def stored(record: Record) -> Reply:
     """The answer that a finished call's record holds."""
     if record.error is not None:
         return Reply(record.status, error=WireError.model_validate_json(record.error))
-    return replied(record.tool, json.loads(record.result) if record.result is not None else None)
+    return replied(record.tool, NOTHING if record.result is None else JsonText(record.result))
 
 
-def replied(tool: str, result: Any) -> Reply:
+def replied(tool: str, result: JsonText) -> Reply:
     """The answer that a result makes: where it is the snapshot of a job, with the status of that."""
     if tool in _ABOUT_A_JOB:
-        return Reply(Status(result["status"]), result)
+        return Reply(Status(json.loads(result)["status"]), result)
     return Reply("ok", result)
 
 
@@ -132,14 +144,13 @@ def _misled(authentic: Authentic, policy: Policy) -> Plan | None:
     request = authentic.request
     if request.server_id != policy.server_id:
         return refuse(Code.WRONG_SERVER, "the request is for another server")
-    if authentic.routing_key != request_key(request.server_id, request.tool):
+    if authentic.routing_key != _request_key(request.server_id, request.tool):
         return refuse(Code.WRONG_DESTINATION, "the message was sent to another tool's destination")
     return None
 
 
-def _stale(authentic: Authentic, client: ClientEntry, now_ms: int) -> Plan | None:
+def _stale(request: Request, client: ClientEntry, now_ms: int) -> Plan | None:
     """Freshness. Age alone never refuses: a request may wait in its queue until its deadline."""
-    request = authentic.request
     if request.ts_ms > now_ms + SKEW_MS:
         return refuse(Code.CLOCK_SKEW, f"ts_ms lies {request.ts_ms - now_ms} ms ahead of the service's clock")
     if now_ms > request.deadline_ms + SKEW_MS:
@@ -151,12 +162,10 @@ def _stale(authentic: Authentic, client: ClientEntry, now_ms: int) -> Plan | Non
     return None
 
 
-def _repeated(usage: Usage) -> Plan | None:
-    """Silence for a line that was here before and left no record, whatever its client uses meanwhile."""
-    return Leave("repeated") if usage.nonce_seen else None
-
-
-def _too_much(usage: Usage, client: ClientEntry, spec: ToolSpec | None) -> Plan | None:
+def _limited(usage: Usage, client: ClientEntry, spec: ToolSpec | None) -> Plan | None:
+    if usage.nonce_seen:
+        # Silence for a line that was here before and left no record, whatever its client uses meanwhile.
+        return Leave("repeated")
     if usage.wait_ms > 0:
         return refuse(Code.RATE_LIMITED, "too many requests", retry_after_ms=usage.wait_ms)
     if spec is not None and not spec.takes_place:
@@ -168,9 +177,8 @@ def _too_much(usage: Usage, client: ClientEntry, spec: ToolSpec | None) -> Plan 
     return None
 
 
-def _admit(authentic: Authentic, client: ClientEntry, policy: Policy, meant: str) -> Plan:
+def _admit(authentic: Authentic, client: ClientEntry, spec: ToolSpec | None) -> Plan:
     request = authentic.request
-    spec = policy.tools.get(request.tool)
     if spec is None or not (spec.builtin or client.allows(request.tool)):
         return refuse(Code.TOOL_NOT_AVAILABLE, "there is no such tool for this client")
     if request.tool_rev is not None and request.tool_rev != spec.descriptor.tool_rev:
@@ -186,16 +194,16 @@ def _admit(authentic: Authentic, client: ClientEntry, policy: Policy, meant: str
     except Exception as error:  # noqa: BLE001 - a tool's own validator may raise anything
         return _broken_validator(authentic, error)
     if spec.kind == "job":
-        return Accept(prepared, meant)
+        return Accept(prepared, meaning(request))
     if spec.recorded:
-        return Claim(prepared, meant)
+        return Claim(prepared, meaning(request))
     return Run(prepared)
 
 
 def _unschedulable(request: Request, client: ClientEntry, spec: ToolSpec) -> str | None:
     """Why a job cannot wait as the request wants it to, if it cannot."""
     run_at_ms, priority = request.run_at_ms, request.priority
-    if (run_at_ms, priority) == (None, None):
+    if run_at_ms is None and priority is None:
         return None
     if spec.kind != "job":
         return "only a job can wait: run_at_ms and priority are not for tools"

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from pydantic import JsonValue
-
+from toolwire.contracts.encoding import JsonText
 from toolwire.contracts.envelopes import Arguments
 from toolwire.contracts.errors import WireError
 from toolwire.contracts.jobs import Status
 from toolwire.services.declaring.tools import ToolSpec
+
+NOTHING = JsonText("null")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,8 @@ class Reply:
     """The content of a signed response."""
 
     status: Status | Literal["ok"]
-    result: JsonValue = None
+    result: JsonText = NOTHING
+    """As it was written once, when the tool gave it."""
     error: WireError | None = None
 
 

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Mapping
 
-from toolwire.contracts.envelopes import Control, Event, Response
+from toolwire.contracts.call_lines import seal_response
+from toolwire.contracts.envelopes import Control, Event
 from toolwire.contracts.jobs import EventName
 from toolwire.contracts.keys import Signer
-from toolwire.contracts.sealing import seal
+from toolwire.contracts.sealing import seal, seal_each
 from toolwire.contracts.snapshots import JobSnapshot
 from toolwire.services.requests.plans import Reply
 from toolwire.services.store.port import Address, Message, Record, RecordKey
@@ -27,18 +28,17 @@ class Seals:
 
     def response(self, key: RecordKey, address: Address, reply: Reply, now_ms: int) -> bytes:
         """The line of an answer to the attempt at `address`."""
-        envelope = Response(
+        return seal_response(
+            self._for(address.kid),
             ts_ms=now_ms,
             server_id=self._server_id,
             request_id=key.request_id,
             request_digest=address.request_digest,
             client_id=key.client_id,
-            ok=reply.error is None,
             status=reply.status,
             result=reply.result,
             error=reply.error,
         )
-        return seal(envelope, self._for(address.kid))
 
     def event(self, message: Message, name: EventName, now_ms: int) -> tuple[bytes, bytes]:
         """The lines of an event: the owner's, and the one for watchers."""
@@ -53,8 +53,11 @@ class Seals:
             output=None if message.output is None else tuple(json.loads(message.output)),
         )
         own = self._for(message.address.kid)
-        line = seal(envelope, own)
-        return line, line if own is self._own else seal(envelope, self._own)
+        if own is self._own:
+            line = seal(envelope, own)
+            return line, line
+        line, watched = seal_each(envelope, (own, self._own))
+        return line, watched
 
     def control(self, data: dict[str, str], now_ms: int) -> bytes:
         """The line of a word to this server's replicas: look at this job again."""

@@ -1,8 +1,6 @@
 """What each client uses of this replica: its rate, its running calls, the nonces of its requests."""
 
-from collections import Counter, OrderedDict
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections import OrderedDict
 from dataclasses import dataclass
 
 from toolwire.contracts.registry import ClientEntry
@@ -22,7 +20,7 @@ class UsageMeter:
     """Counts per client. A limit protects this replica; every replica keeps its own."""
 
     def __init__(self) -> None:
-        self._running: Counter[str] = Counter()
+        self._running: dict[str, int] = {}
         self._buckets: dict[str, _Bucket] = {}
         self._nonces: OrderedDict[tuple[str, str], None] = OrderedDict()
 
@@ -43,18 +41,28 @@ class UsageMeter:
 
     def count(self, client_id: str) -> int:
         """How many calls of this client run now."""
-        return self._running[client_id]
+        return self._running.get(client_id, 0)
 
-    @contextmanager
-    def running(self, client_id: str) -> Generator[None]:
-        """Count a call of this client as running."""
-        self._running[client_id] += 1
-        try:
-            yield
-        finally:
-            self._running[client_id] -= 1
-            if not self._running[client_id]:
-                del self._running[client_id]
+    def begin(self, client_id: str) -> None:
+        """A call of this client runs from now on, or waits for its place."""
+        self._running[client_id] = self._running.get(client_id, 0) + 1
+
+    def end(self, client_id: str) -> None:
+        """One that has begun is over."""
+        left = self._running.pop(client_id) - 1
+        if left:
+            self._running[client_id] = left
+
+    def give_back(self, client_id: str) -> None:
+        """A request that was counted in was none of this client's own: somebody may have repeated it."""
+        bucket = self._buckets.get(client_id)
+        if bucket is not None:
+            bucket.tokens += 1
+
+    def forget(self, client_id: str, nonce: str) -> None:
+        """A request that was looked at is handed on: it may come again, and is to be as new as it was."""
+        self._nonces.pop((client_id, nonce), None)
+        self.give_back(client_id)
 
     def _spend(self, client_id: str, rate: float, now: float) -> int:
         """Take a token from the client's bucket; how many milliseconds to wait where there is none."""

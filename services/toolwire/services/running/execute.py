@@ -63,10 +63,9 @@ async def execute(
         return _out_of_time()
     scope = TimeScope(seconds_left, prepared.spec.time_limit)
     try:
-        with scope:
-            reach("run.ready")
-            value = await _call(prepared, context, threads, processes)
-            reach("run.returned")
+        reach("run.ready")
+        value = await scope.over(_call(prepared, context, threads, processes))
+        reach("run.returned")
     except asyncio.CancelledError as error:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
@@ -205,7 +204,8 @@ def _logged(prepared: Prepared, error: BaseException, code: Code, message: str) 
 
 def is_too_large(text: str) -> bool:
     """Whether a result, or the data of an error, is more than any message can tell."""
-    return len(text.encode()) > MAX_RESULT_BYTES
+    # A character has four bytes at most: what is short need not be copied to be measured.
+    return 4 * len(text) > MAX_RESULT_BYTES and len(text.encode()) > MAX_RESULT_BYTES
 
 
 def _too_large(what: str) -> WireError:

@@ -119,7 +119,8 @@ class LogLines(Signals):
     @override
     def started(self, whom: Whom, attempt: int, waited_s: float) -> None:
         routine = attempt == 1 and whom.job_id is None
-        _write("started", {"attempt": attempt, "waited_s": round(waited_s, 3)}, whom, routine=routine)
+        if _is_heard("started", routine=routine):
+            _write("started", {"attempt": attempt, "waited_s": round(waited_s, 3)}, whom, routine=routine)
 
     @override
     def retried(self, whom: Whom, attempt: int, delay_ms: int) -> None:
@@ -147,8 +148,10 @@ class LogLines(Signals):
 
     @override
     def settled(self, whom: Whom, status: Status, code: Code | None) -> None:
-        fields = {"status": status.value, "code": "ok" if code is None else code.value}
-        _write("settled", fields, whom, routine=whom.job_id is None)
+        routine = whom.job_id is None
+        if _is_heard("settled", routine=routine):
+            fields = {"status": status.value, "code": "ok" if code is None else code.value}
+            _write("settled", fields, whom, routine=routine)
 
     @override
     def undeliverable(self, kind: str) -> None:
@@ -184,6 +187,11 @@ def shown(text: str) -> str:
     """Text that anybody may have written, as one bounded line of ASCII."""
     escaped = text[:MOST_SHOWN].encode("unicode_escape").decode("ascii")
     return escaped[:MOST_SHOWN] + "..." * (len(text) > MOST_SHOWN or len(escaped) > MOST_SHOWN)
+
+
+def _is_heard(signal: str, *, routine: bool) -> bool:
+    """Whether anybody wants the line: asked first where there is one for every call."""
+    return log.isEnabledFor(logging.DEBUG if routine else LINES[signal].level)
 
 
 def _write(

@@ -132,6 +132,9 @@ class Everybody(Signals):
 
 
 def _telling(hooks: list[Callable[..., None]]) -> Callable[..., None]:
+    if not hooks:
+        return _tell_nobody
+
     def tell(*args: object, **more: object) -> None:
         for hook in hooks:
             try:
@@ -140,3 +143,7 @@ def _telling(hooks: list[Callable[..., None]]) -> Callable[..., None]:
                 log.exception("telling %s failed", getattr(hook, "__qualname__", hook))
 
     return tell
+
+
+def _tell_nobody(*_: object, **__: object) -> None:
+    """Nobody listens."""

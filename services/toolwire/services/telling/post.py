@@ -1,7 +1,12 @@
 """Everything that a replica sends, by what it is: answers, events, hints, control, and what it puts aside."""
 
+import asyncio
+import itertools
 import logging
 import secrets
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
 
 from toolwire.broker.consume import Delivery
 from toolwire.broker.errors import BrokerError, Refused, Unroutable
@@ -10,6 +15,7 @@ from toolwire.broker.topology import (
     ASIDE_KEY,
     ASIDE_REASON,
     ASIDE_TIME,
+    REQUESTS,
     Route,
     control_route,
     dead_route,
@@ -22,6 +28,7 @@ from toolwire.broker.transport import Sender
 from toolwire.client.clock import now_ms
 from toolwire.contracts.envelopes import EnvelopeType
 from toolwire.contracts.jobs import EventName
+from toolwire.contracts.lines import MAX_LINES
 from toolwire.services.store.port import Message
 from toolwire.services.telemetry.signals import Signals
 
@@ -29,6 +36,11 @@ log = logging.getLogger("toolwire.services")
 
 TIMEOUT_S = 10.0
 """How long one attempt to publish waits for the broker's confirm."""
+
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+_route_home = lru_cache(maxsize=4096)(reply_route)
+"""Names made once for each client instance, not once a call."""
 
 
 class Post:
@@ -40,26 +52,34 @@ class Post:
         self.signals = signals
         self._publisher = publisher
         self._server_id = server_id
+        self._ids = map((secrets.token_hex(8) + "{:x}").format, itertools.count())
 
     async def answer(self, client_id: str, reply_to: str, line: bytes) -> None:
         """An answer, confirmed. A client that is gone takes its answer with it: the record stays."""
-        await self._home(reply_route(client_id, reply_to), "response", line)
+        await self._home(_route_home(client_id, reply_to), "response", line)
 
     async def event(self, message: Message, name: EventName, own: bytes, watched: bytes) -> None:
         """A job's event, confirmed: to its owner, and to whoever watches."""
         client_id = message.key.client_id
-        await self._home(reply_route(client_id, message.address.reply_to), "event", own)
-        await self._publish(
-            event_route(client_id, self._server_id, message.tool, name), "event", watched, mandatory=False
+        # Together, not in turn: a backlog of events would take twice as long to tell.
+        await asyncio.gather(
+            self._home(_route_home(client_id, message.address.reply_to), "event", own),
+            self._publish(
+                event_route(client_id, self._server_id, message.tool, name),
+                "event",
+                watched,
+                mandatory=False,
+                company=MAX_LINES,
+            ),
         )
 
     async def hint(self) -> None:
         """Wake one replica: there is work in the store. Losing it costs a second at most."""
-        await self._aside(job_route(self._server_id), "hint", b"work", {})
+        await self._aside(job_route(self._server_id), "hint", b"work", _NONE)
 
     async def control(self, line: bytes) -> None:
         """Tell all replicas to look. Losing it costs the time to their next renewal."""
-        await self._aside(control_route(self._server_id), "control", line, {})
+        await self._aside(control_route(self._server_id), "control", line, _NONE)
 
     async def junk(self, delivery: Delivery, body: bytes, reason: str) -> None:
         """Keep what never authenticated for a look, with the reason; it gets no answer (promise P6)."""
@@ -72,6 +92,11 @@ class Post:
         self.signals.dead(reason, delivery.routing_key)
         await self._publish(dead_route(self._server_id), "dead", line, headers=_label(delivery, reason))
 
+    async def again(self, delivery: Delivery, line: bytes, headers: Mapping[str, str]) -> None:
+        """Publish a request's line alone, under the key that it came by."""
+        route = Route(REQUESTS, delivery.routing_key)
+        await self._publish(route, "request", line, headers=headers)
+
     async def _home(self, route: Route, type_: EnvelopeType, line: bytes) -> None:
         """Send, but never insist: reply queues are never full, so that a nack speaks of one on a dead node.
 
@@ -79,12 +104,12 @@ class Post:
         on another node by then. A client that hears again asks and polls again.
         """
         try:
-            await self._publish(route, type_, line, insist=False)
+            await self._publish(route, type_, line, insist=False, company=MAX_LINES)
         except (Refused, Unroutable):
             self.signals.undeliverable(type_)
 
     async def _aside(
-        self, route: Route, type_: str, body: bytes, headers: dict[str, str], *, insist: bool = True
+        self, route: Route, type_: str, body: bytes, headers: Mapping[str, str], *, insist: bool = True
     ) -> None:
         try:
             await self._publish(route, type_, body, headers=headers, mandatory=False, insist=insist)
@@ -97,18 +122,20 @@ class Post:
         type_: str,
         body: bytes,
         *,
-        headers: dict[str, str] | None = None,
+        headers: Mapping[str, str] = _NONE,
         mandatory: bool = True,
         insist: bool = True,
+        company: int = 1,
     ) -> None:
         message = Outgoing(
             route=route,
             body=body,
             type=type_,
-            message_id=secrets.token_hex(16),
+            message_id=next(self._ids),
             mandatory=mandatory,
             insist=insist,
-            headers=headers or {},
+            headers=headers,
+            company=company,
         )
         await self._publisher.publish(message, timeout=TIMEOUT_S)
 
