@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parent
 UNFINISHED = "unfinished"
 
 OLDEST = (3, 11)
-EXTRAS = ".[service,postgres,cli,metrics,otel,testing]"
+OURS = ("--editable", ".[service,postgres,cli,metrics,otel,speed,testing]", "--group", "dev")
+REQUIREMENTS = "benchmarks/requirements.txt"
 MISSING = 3  # exit code: this machine lacks something, and the message says what to type
 
 TARGETS = {
@@ -31,6 +32,7 @@ TARGETS = {
     "fuzz": "look for a message that breaks the reader of messages, for a minute",
     "every-byte": "change every byte of every accepted test vector in all ways; minutes",
     "chaos": "break everything at full scale: a long backlog, a store away for a minute; half an hour",
+    "bench": "measure Toolwire and its peers in turn; twenty minutes, or `bench --quick`",
     "spec": "write the generated parts of contracts/spec anew",
     "lint": "check style, types and layers",
     "types": "check types alone",
@@ -64,6 +66,8 @@ def main() -> int:
     VENV.install()
     if target == "demo":
         return demo()
+    if target == "bench":
+        return bench()
     if target == "test":
         return test()
     if target == "unit":
@@ -89,6 +93,12 @@ def show_targets(*, asked: bool) -> int:
 def demo() -> int:
     kind = find("broker", "demo") or install_rabbitmq()
     return become("python", "-m", "toolwire.cli.demo", "--broker", kind) if kind else MISSING
+
+
+def bench() -> int:
+    PEERS.install()
+    kind = find("broker", "demo") or install_rabbitmq()
+    return become("python", "-m", "benchmarks", *sys.argv[2:]) if kind else MISSING
 
 
 def test() -> int:
@@ -170,21 +180,28 @@ def python_of(series: str) -> str:
 
 
 class Venv:
-    """A virtual environment in `folder`, made with `python` and kept as long as it will do."""
+    """A virtual environment in `folder`, made with `python` and kept as long as it will do.
 
-    def __init__(self, folder: Path, python: str) -> None:
+    `packages` is what pip is told to install there, and once more whenever the file `source` has changed.
+    """
+
+    def __init__(
+        self, folder: Path, python: str, packages: "tuple[str, ...]" = OURS, source: str = "pyproject.toml"
+    ) -> None:
         self.folder = folder
         self.python = python
+        self.packages = packages
+        self.source = source
         self.stamp_file = folder / "toolwire-stamp"  # what was installed last, or UNFINISHED meanwhile
 
     def tool(self, name: str) -> str:
         return str(self.folder / "bin" / name)
 
     def install(self) -> None:
-        """Bring it up to what pyproject.toml asks for; at once where that is done already."""
+        """Bring it up to what its source asks for; at once where that is done already."""
         with Path(__file__).open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # `make test` and `make demo` started together take turns
-            if self.stamp() == wanted() and Path(self.tool("python")).exists():
+            if self.stamp() == wanted(self.packages, self.source) and Path(self.tool("python")).exists():
                 return
             say(f"installing into {self.folder.name} (half a minute, the first time)")
             if not self.can_be_kept():
@@ -193,11 +210,11 @@ class Venv:
             pip = (self.tool("python"), "-m", "pip", "install", "--quiet")
             try:
                 quietly(*pip, "--upgrade", "pip>=25.1")  # the first that knows dependency groups
-                quietly(*pip, "--editable", EXTRAS, "--group", "dev")
+                quietly(*pip, *self.packages)
             except SystemExit:
                 self.stamp_file.unlink()  # pip ended by itself: all is whole, the next try goes on from here
                 raise
-            self.stamp_file.write_text(wanted())
+            self.stamp_file.write_text(wanted(self.packages, self.source))
 
     def stamp(self) -> str:
         return self.stamp_file.read_text() if self.stamp_file.exists() else ""
@@ -225,12 +242,14 @@ class Venv:
             raise SystemExit(MISSING)
 
 
-VENV = Venv(ROOT / ".venv", sys.executable)
-
-
-def wanted() -> str:
+def wanted(packages: "tuple[str, ...]" = OURS, source: str = "pyproject.toml") -> str:
     """Say what one that is up to date was made from. A moved folder counts: scripts hold absolute paths."""
-    return f"{hashlib.sha256((ROOT / 'pyproject.toml').read_bytes()).hexdigest()} {EXTRAS} in {ROOT}"
+    return f"{hashlib.sha256((ROOT / source).read_bytes()).hexdigest()} {' '.join(packages)} in {ROOT}"
+
+
+VENV = Venv(ROOT / ".venv", sys.executable)
+# The peers have one of their own: what they ask for must not decide which versions Toolwire is tested with.
+PEERS = Venv(ROOT / ".venv-bench", sys.executable, ("--requirement", REQUIREMENTS), REQUIREMENTS)
 
 
 # --- the broker and the database ---

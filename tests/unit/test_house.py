@@ -11,7 +11,8 @@ ROOT = Path(__file__).parents[2]
 SOURCE_ROOTS = [ROOT / name for name in ("contracts", "broker", "services")]
 PACKAGES = sorted({file.parent for root in SOURCE_ROOTS for file in root.glob("toolwire/*/*.py")})
 SOURCES = sorted(file for root in SOURCE_ROOTS for file in root.rglob("*.py"))
-ALL_PYTHON = [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))]
+BENCHMARKS = sorted((ROOT / "benchmarks").rglob("*.py"))
+ALL_PYTHON = [*SOURCES, *BENCHMARKS, *sorted((ROOT / "tests").rglob("*.py"))]
 
 LONGEST_FILE = 400  # lines
 IMPORT_WITHIN = 0.3  # seconds of processor time, for toolwire.client
@@ -46,7 +47,7 @@ def test_nothing_is_imported_by_its_folder(file: Path) -> None:
     assert [module for module in modules if module.partition(".")[0] in folders] == []
 
 
-@pytest.mark.parametrize("file", SOURCES, ids=in_repository)
+@pytest.mark.parametrize("file", [*SOURCES, *BENCHMARKS], ids=in_repository)
 def test_files_stay_short(file: Path) -> None:
     lines = len(file.read_text(encoding="utf-8").splitlines())
     assert lines <= LONGEST_FILE, f"{lines} lines: it does more than one thing by now"

@@ -1,0 +1,1 @@
+"""How fast Toolwire and its peers are, measured in turn on the same broker: `make bench`."""
