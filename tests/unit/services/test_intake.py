@@ -252,11 +252,27 @@ async def test_where_nothing_goes_on_it_waits_here_as_if_it_had_come_alone(
 # --- how long a message is held ---
 
 
+def release_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(releasing_module, "RELEASE_S", 0.0)
+    monkeypatch.setattr(releasing_module, "LOOK_S", 0.01)
+
+
+def hang_claims(replica: Replica, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Have the store say nothing to claims from now on; set when it was asked."""
+    asked = asyncio.Event()
+
+    async def never(*_: object, **__: object) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(replica.store, "claim", never)
+    return asked
+
+
 async def test_a_message_is_acked_although_one_of_its_lines_is_slow(
     replica: Replica, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(releasing_module, "RELEASE_S", 0.0)
-    monkeypatch.setattr(releasing_module, "LOOK_S", 0.01)
+    release_at_once(monkeypatch)
     await is_settled(replica.get(lines(0, 1, 0)), "ack")
     assert len(replica.sent.to(REPLIES)) == 2
     replica.gate.set()
@@ -268,15 +284,8 @@ async def test_what_nothing_covers_is_published_again_before_its_message_is_acke
     replica: Replica, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The store does not say whether the claim is there."""
-    monkeypatch.setattr(releasing_module, "RELEASE_S", 0.0)
-    monkeypatch.setattr(releasing_module, "LOOK_S", 0.01)
-    asked = asyncio.Event()
-
-    async def never(*_: object, **__: object) -> None:
-        asked.set()
-        await asyncio.Event().wait()
-
-    monkeypatch.setattr(replica.store, "claim", never)
+    release_at_once(monkeypatch)
+    asked = hang_claims(replica, monkeypatch)
     sent = lines(1, 2, tool="charge")
     said = replica.get(sent, tool="charge")
     await asked.wait()
@@ -289,8 +298,7 @@ async def test_what_is_to_come_again_is_not_acked_because_its_neighbour_is_slow(
     replica: Replica, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stopping replica may not publish requests: what it did not begin has to come back."""
-    monkeypatch.setattr(releasing_module, "RELEASE_S", 0.0)
-    monkeypatch.setattr(releasing_module, "LOOK_S", 0.01)
+    release_at_once(monkeypatch)
     replica.sent.may_ask = False
     said = replica.get(lines(1, 2, 3))
     await wait_until(lambda: len(replica.started) == PLACES, SOON, "the places are taken")
@@ -303,15 +311,8 @@ async def test_what_is_to_come_again_is_not_acked_because_its_neighbour_is_slow(
 async def test_what_was_broken_off_is_not_acked_later(
     replica: Replica, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(releasing_module, "RELEASE_S", 0.0)
-    monkeypatch.setattr(releasing_module, "LOOK_S", 0.01)
-    asked = asyncio.Event()
-
-    async def never(*_: object, **__: object) -> None:
-        asked.set()
-        await asyncio.Event().wait()
-
-    monkeypatch.setattr(replica.store, "claim", never)
+    release_at_once(monkeypatch)
+    asked = hang_claims(replica, monkeypatch)
     said = replica.get(lines(1, tool="charge"), tool="charge")
     await asked.wait()
     await replica.tasks.cancel()
@@ -325,8 +326,7 @@ async def test_a_suspect_that_waits_for_long_stays_one(
 ) -> None:
     """The broker had not taken its lines when they came, and does so later."""
     monkeypatch.setattr(suspects_module, "GATHER_S", 600.0)
-    monkeypatch.setattr(releasing_module, "RELEASE_S", 0.0)
-    monkeypatch.setattr(releasing_module, "LOOK_S", 0.01)
+    release_at_once(monkeypatch)
     monkeypatch.setattr(passing_on_module, "DENIED_S", 0.05)
     replica.sent.may_ask = False
     said = replica.get(lines(1, 2), redelivered=True)
