@@ -77,6 +77,7 @@ def filled(page: str, section: str) -> str:
 def section(results: Results, drawings: Sequence[str]) -> str:
     """Everything that a run says, as Markdown."""
     facts = {**results.data["machine"], **results.data["versions"]}
+    facts.pop("processor", None)  # the page is for ratios, and no reader has the same one
     parts = ["Measured with " + ", ".join(f"{name} {value}" for name, value in facts.items()) + "."]
     parts += [f"![{name.removesuffix('.svg')}](speed/{name})" for name in drawings]
     for workload in COMPARED:
