@@ -8,7 +8,7 @@ from typing import Self
 
 from tests.adversity.forger import LINES
 from tests.adversity.raw_amqp import RawPublisher
-from tests.adversity.tap import Tap, passing
+from tests.adversity.tap import Tap, passing, passing_lines
 from tests.served import peek
 from tests.stage import PATIENCE_S, Stage
 from tests.waiting import wait_until, wait_until_told
@@ -25,7 +25,7 @@ class Attacker:
     def __init__(self, stage: Stage) -> None:
         self._raw = RawPublisher(stage.url)
         self.requests: Tap = passing(stage.url, REQUESTS)
-        self.replies: Tap = passing(stage.url, REPLIES)
+        self.replies: Tap = passing_lines(stage.url, REPLIES)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:

@@ -2,6 +2,7 @@
 
 import secrets
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Self
 
 from tests.waiting import wait_until
@@ -44,11 +45,29 @@ class Tap:
         return [one for one in self._taken if one.type != MARK]
 
 
+class LineTap(Tap):
+    """The same for messages of lines: what travelled together is taken apart."""
+
+    async def everything(self) -> list[Delivery]:
+        """All lines that were confirmed to their publishers before now, each as if it had come alone."""
+        messages = await super().everything()
+        return [replace(one, body=line) for one in messages for line in one.body.split(b"\n")]
+
+
 def passing(url: str, exchange: str) -> Tap:
     """A tap that gets a copy of whatever is published to the exchange from now on."""
+    return Tap(*_copies(url, exchange))
+
+
+def passing_lines(url: str, exchange: str) -> LineTap:
+    """The same, line by line."""
+    return LineTap(*_copies(url, exchange))
+
+
+def _copies(url: str, exchange: str) -> tuple[str, Queue, Route]:
     name = f"tap.{secrets.token_hex(4)}"
     queue = Queue(name, (Binding(exchange, "#"),), durable=False, exclusive=True)
-    return Tap(url, queue, Route(exchange, "tap.mark"))
+    return url, queue, Route(exchange, "tap.mark")
 
 
 async def lying(url: str, queue: Queue, route: Route) -> list[Delivery]:

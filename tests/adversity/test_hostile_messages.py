@@ -13,7 +13,7 @@ import pytest
 from tests.adversity.forger import LINES, Forger
 from tests.adversity.hostile import DECORATIONS, REFUSED, UNREADABLE, UNSIGNED
 from tests.adversity.raw_amqp import RawPublisher, RefusedByBroker
-from tests.adversity.tap import Tap, lying, passing
+from tests.adversity.tap import Tap, lying, passing_lines
 from tests.adversity.tcp_proxy import TcpProxy
 from tests.handmade import INSTANCE, Handmade
 from tests.served import SERVER, Total, add
@@ -34,7 +34,7 @@ from toolwire.broker.topology import (
 )
 from toolwire.contracts.envelopes import VERSION, Request
 from toolwire.contracts.errors import Code
-from toolwire.contracts.lines import MAX_BODY_BYTES, MAX_LINES, split_body
+from toolwire.contracts.lines import MAX_BODY_BYTES, MAX_LINES
 from toolwire.contracts.sealing import digest, seal
 from toolwire.services import Replica
 
@@ -55,7 +55,7 @@ class Watched:
 @asynccontextmanager
 async def watched(stage: Stage, caplog: pytest.LogCaptureFixture) -> AsyncGenerator[Watched]:
     """A replica that must keep its connections and its consumers for as long as the block lasts."""
-    async with TcpProxy(stage.url) as proxy, passing(stage.url, REPLIES) as replies:
+    async with TcpProxy(stage.url) as proxy, passing_lines(stage.url, REPLIES) as replies:
         async with stage.replica(broker_url=proxy.url) as replica:
             connections = proxy.accepted
             yield Watched(replica, proxy, replies)
@@ -159,7 +159,7 @@ async def test_fifty_hostile_messages_among_fifty_good_calls_cost_none_of_them(
         answers = [await hand.answer(digest(line)) for line in good]
         assert all(answer.ok for answer in answers)
         await wait_until(lambda: junked(watch.replica) == MANY, 15, "all hostile messages put aside")
-        answered = [line for message in await watch.replies.everything() for line in split_body(message.body)]
+        answered = [answer.body for answer in await watch.replies.everything()]
         assert len(answered) == MANY
     assert sorted(stage.diary.lines()) == sorted(f"book {n}" for n in range(MANY))
     assert Counter(await junk(stage)) == Counter((body, reason) for _, _, body, reason in hostile)
