@@ -17,6 +17,7 @@ from toolwire.contracts.envelopes import Event, Request, Response
 from toolwire.contracts.errors import Code, WireError
 from toolwire.contracts.jobs import EventName, Status
 from toolwire.contracts.keys import Signer
+from toolwire.contracts.lines import split_body
 from toolwire.contracts.sealing import digest, seal, unseal
 from toolwire.contracts.snapshots import JobSnapshot
 from toolwire.services.homes.provision import add_client, add_server, create_home
@@ -73,11 +74,11 @@ class Responder:
         await self._open.aclose()
 
     def _receive(self, delivery: Delivery) -> None:
-        request = unseal(delivery.body, self._keys, Request, now_ms())
-        asked = Asked(request, digest(delivery.body))
-        self.asked.append(asked)
         self._tasks.create_task(delivery.ack())
-        self._tasks.create_task(self._act(asked))
+        for line in split_body(delivery.body):
+            asked = Asked(unseal(line, self._keys, Request, now_ms()), digest(line))
+            self.asked.append(asked)
+            self._tasks.create_task(self._act(asked))
 
     async def _act(self, asked: Asked) -> None:
         await self._behave(self, asked)
