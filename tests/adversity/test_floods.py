@@ -17,6 +17,7 @@ from tests.adversity.tap import Tap
 from tests.served import SERVER, Made, Total, add, bake, book
 from tests.stage import CLIENTS, PATIENCE_S, Stage
 from tests.unit.contracts.samples import forge
+from tests.waiting import wait_until_told
 from toolwire.broker.topology import REPLIES, REQUESTS, junk_queue, junk_route, reply_key, request_key
 from toolwire.client import Client
 from toolwire.contracts.lines import MAX_BODY_BYTES, MAX_LINES
@@ -61,9 +62,12 @@ async def test_a_flooded_queue_whose_client_is_away_is_bounded_and_no_job_is_los
         async with stage.client(instance="desk") as client, Attacker(stage) as attacker:
             job = await client.submit(bake, "gate")
             captured = await attacker.request()
+            # An event on its way to the attacker's queue, too, would be nacked when that is deleted.
+            await wait_until_told(lambda: has_told(attacker, 2), PATIENCE_S, "it is accepted and started")
         async with Attacker(stage) as attacker:
             stage.diary.open("gate")
             await stage.noted("bake gate 1 is over")
+            await wait_until_told(lambda: has_told(attacker, 1), PATIENCE_S, "it is done")
             await attacker.flood(REPLIES, reply_key(CLIENTS[0], "desk"), lies(liar, captured.body))
         async with stage.client(instance="desk") as client:
             found = client.job(job.id, returns=Made)
@@ -174,3 +178,8 @@ async def test_what_is_kept_of_a_flood_is_bounded(stage: Stage) -> None:
         kept = await tap.everything()
     assert sum(len(one.body) for one in kept) <= KEPT_JUNK_BYTES
     assert len(kept) > 40
+
+
+async def has_told(attacker: Attacker, events: int) -> bool:
+    """Whether the attacker has heard so many, or more."""
+    return len(await attacker.events()) >= events

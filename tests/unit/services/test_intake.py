@@ -18,6 +18,7 @@ from toolwire.broker.topology import JUNK, PASSES, REPLIES, REQUESTS, SUSPECT, r
 from toolwire.contracts.lines import CONTENT_TYPE
 from toolwire.contracts.sealing import seal
 from toolwire.services import Service
+from toolwire.services.requests import asked as asked_module
 from toolwire.services.requests import calls as calls_module
 from toolwire.services.requests import passing_on as passing_on_module
 from toolwire.services.requests import releasing as releasing_module
@@ -291,6 +292,17 @@ async def test_what_nothing_covers_is_published_again_before_its_message_is_acke
     await asked.wait()
     await is_settled(said, "ack")
     assert sorted(replica.again()) == sorted(sent)
+
+
+async def test_a_caller_that_was_told_to_come_again_keeps_no_delivery_here(
+    replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the store hangs: the broker would take the delivery back."""
+    release_at_once(monkeypatch)
+    monkeypatch.setattr(asked_module, "STORE_PATIENCE_S", 0.05)
+    hang_claims(replica, monkeypatch)
+    await is_settled(replica.get(lines(1, tool="charge"), tool="charge"), "ack")
+    assert replica.counts["refused.unavailable"] == 1
 
 
 @pytest.mark.promise("P8")

@@ -369,6 +369,7 @@ class Calls:
     async def _tell_unavailable(self, asked: Asked) -> None:
         if not asked.told_unavailable:
             asked.told_unavailable = True
+            asked.hold.cover()  # who is told so asks again: a hanging store must not keep the delivery here
             await self._refuse(asked, Code.UNAVAILABLE, "the store is away")
 
     async def _refuse(self, asked: Asked, code: Code, message: str) -> None:
