@@ -206,15 +206,21 @@ async def test_a_consumer_whose_wire_goes_silent_comes_back(vhost_url: str) -> N
         assert (await asyncio.wait_for(deliveries.get(), 40)).body == b"kept"
 
 
+async def more_than_fits(publisher: Publisher, timeout: float) -> list[asyncio.Task[None]]:
+    """Begin to send what a peer that reads nothing leaves unread."""
+    long = [request(b"x" * 2**20) for _ in range(20)]
+    sending = [asyncio.create_task(publisher.publish(each, timeout=timeout)) for each in long]
+    for _ in range(3):  # each begins in one turn of the loop, and is written in the next
+        await asyncio.sleep(0)
+    return sending
+
+
 async def test_a_broker_that_reads_nothing_is_sent_no_more_than_fits(vhost_url: str) -> None:
     """As one in a memory alarm. What is sent to it would take memory here for as long as that lasts."""
     async with TcpProxy(vhost_url) as proxy:
         async with publishing(proxy.url) as publisher:
             proxy.stall()
-            long = [request(b"x" * 2**20) for _ in range(20)]
-            sending = [asyncio.create_task(publisher.publish(each, timeout=30)) for each in long]
-            for _ in range(3):  # each begins in one turn of the loop, and is written in the next
-                await asyncio.sleep(0)
+            sending = await more_than_fits(publisher, timeout=30)
             with pytest.raises(Away, match="reads nothing"):
                 await publisher.publish(request(b"late"), timeout=0.2)
             short = [request(b"%d" % number) for number in range(9)]
@@ -231,10 +237,7 @@ async def test_closing_does_not_wait_for_a_peer_that_reads_nothing(vhost_url: st
     async with TcpProxy(vhost_url) as proxy:
         async with publishing(proxy.url) as publisher:
             proxy.stall()
-            long = [request(b"x" * 2**20) for _ in range(20)]
-            sending = [asyncio.create_task(publisher.publish(each, timeout=60)) for each in long]
-            for _ in range(3):  # each begins in one turn of the loop, and is written in the next
-                await asyncio.sleep(0)
+            sending = await more_than_fits(publisher, timeout=60)
             began = time.monotonic()
         assert time.monotonic() - began < 25
         results = await asyncio.gather(*sending, return_exceptions=True)

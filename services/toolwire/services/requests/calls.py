@@ -338,7 +338,7 @@ class Calls:
         return False
 
     async def _refuse_place(self, why: str, asked: Asked) -> None:
-        await self._unless_on_record(refuse(Code.OVERLOADED, why, retry_after_ms=TRY_AGAIN_MS), asked)
+        await self._unless_on_record(_not_now(Code.OVERLOADED, why), asked)
 
     def _decline(self, asked: Asked) -> None:
         """Leave it to another replica, or to this one when it comes again: as new as it was."""
@@ -370,11 +370,12 @@ class Calls:
         if not asked.told_unavailable:
             asked.told_unavailable = True
             asked.hold.cover()  # who is told so asks again: a hanging store must not keep the delivery here
-            await self._refuse(asked, Code.UNAVAILABLE, "the store is away")
-
-    async def _refuse(self, asked: Asked, code: Code, message: str) -> None:
-        self._signals.refused(asked.whom, code)
-        await self._reply(asked, refuse(code, message, retry_after_ms=TRY_AGAIN_MS).reply)
+            await self._answer(_not_now(Code.UNAVAILABLE, "the store is away"), asked)
 
     async def _reply(self, asked: Asked, reply: Reply) -> None:
         await self.answers.send(asked.key, asked.address, reply, asked.request.deadline_ms)
+
+
+def _not_now(code: Code, message: str) -> Answer:
+    """A refusal that invites to ask again."""
+    return refuse(code, message, retry_after_ms=TRY_AGAIN_MS)

@@ -103,7 +103,7 @@ class Finish:
 
 def finish_all(unit: Unit, ends: Sequence[Finish]) -> list[Changed | None]:
     """Record outcomes."""
-    rows = _moved_rows(unit, _FINISH, [_ending(end) for end in ends])
+    rows = _finished_rows(unit, [_ending(end) for end in ends])
     news = [
         News(
             row.id,
@@ -144,7 +144,7 @@ def _ending(end: Finish) -> dict[str, object]:
     }
 
 
-def _moved_rows(unit: Unit, move: Spelled, asked: Sequence[Mapping[str, object]]) -> list[Row[Any] | None]:
+def _finished_rows(unit: Unit, asked: Sequence[Mapping[str, object]]) -> list[Row[Any] | None]:
     """What has become of the record that each asks for by its token; None where that is lost."""
     first: dict[object, Mapping[str, object]] = {}
     for each in asked:
@@ -153,15 +153,15 @@ def _moved_rows(unit: Unit, move: Spelled, asked: Sequence[Mapping[str, object]]
         values = {"server": unit.server_id, "rows": canonical([{"held": token} for token in first])}
         tokens = {row.id: row.token for row in _HELD.run(unit.connection, values).all()}
         there = [{**first[token], "id": id_} for id_, token in tokens.items()]
-        moved_by = {tokens[row.id]: row for row in _moved_by(unit, move, there)}
+        finished = {tokens[row.id]: row for row in _finished(unit, there)}
     else:
-        moved_by = {row.held: row for row in _moved_by(unit, move, list(first.values()))}
-    return [moved_by.pop(each["held"], None) for each in asked]
+        finished = {row.held: row for row in _finished(unit, list(first.values()))}
+    return [finished.pop(each["held"], None) for each in asked]
 
 
-def _moved_by(unit: Unit, move: Spelled, rows: Sequence[Mapping[str, object]]) -> Sequence[Row[Any]]:
+def _finished(unit: Unit, rows: Sequence[Mapping[str, object]]) -> Sequence[Row[Any]]:
     values = {"server": unit.server_id, "now_ms": unit.now_ms, "rows": canonical(rows)}
-    return move.run(unit.connection, values).all()
+    return _FINISH.run(unit.connection, values).all()
 
 
 def _held(unit: Unit, token: str) -> dict[str, object]:
